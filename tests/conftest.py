@@ -10,10 +10,11 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.support import compiled_statements, leftovers, sampling
+from tests.support import leftovers, sampling
 from tests.support.servers import machines_cron, mariadb, postgresql
 from tests.support.servers.controller_stub import Controller
 from tests.support.shops import sample_shop
+from tests.support.state import compiled_statements
 from tests.support.worlds.agent_box import Keys
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -3,9 +3,9 @@
 import pytest
 
 from controller.jobs.engine import worker
-from tests.support.people import People, prepare
-from tests.support.saved import KINDS, Places
-from tests.support.state_database import on_sqlite
+from tests.support.state.saved import KINDS, Places
+from tests.support.state.state_database import on_sqlite
+from tests.support.users.people import People, prepare
 from tests.support.worlds.web_site import Site
 from tests.support.worlds.world import World
 
@@ -38,7 +38,7 @@ def site():
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """The home of an installation with two operators, copied for each test (tests.support.people)."""
+    """The home of an installation with two operators, copied for each test (tests.support.users.people)."""
     return prepare(tmp_path_factory.mktemp("people") / "home", nora="administer", omid="operate")
 
 
@@ -52,7 +52,7 @@ def people(prepared, tmp_path):
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory, request):
-    """Places for installations (tests.support.saved.Places)."""
+    """Places for installations (tests.support.state.saved.Places)."""
     return Places(tmp_path_factory.mktemp("saved"), request)
 
 

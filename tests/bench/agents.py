@@ -25,7 +25,7 @@ from tests.bench import shapes
 from tests.bench.material import of_bundle
 from tests.bench.ways import Bench
 from tests.support import leftovers
-from tests.support.resources import usage_of
+from tests.support.machine.resources import usage_of
 from tests.support.worlds.agent_box import Box
 
 #: Where a version builds its agent: by the rooms, and before them.

@@ -28,7 +28,7 @@ from controller.settings.loading import load_config
 from controller.setup import installation
 from tests.bench.many_jobs import fill
 from tests.support import leftovers
-from tests.support.resources import cpu_so_far
+from tests.support.machine.resources import cpu_so_far
 from tests.support.worlds.web_site import OPERATOR, PASSWORD, csrf_of, populate
 
 OFFERED = 300

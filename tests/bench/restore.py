@@ -21,7 +21,7 @@ from tests.bench.material import of_bundle, of_shape
 from tests.bench.shapes import SHAPES
 from tests.bench.ways import Bench
 from tests.support import leftovers
-from tests.support.interpreters import as_numbers, interpreters
+from tests.support.machine.interpreters import as_numbers, interpreters
 
 #: How much is read ahead, and so how much memory is taken, depends on chance.
 LOOKS = 5

@@ -14,7 +14,7 @@ from controller.agent_archive.build import build_agent
 from tests.bench import search_replace
 from tests.bench.disk import Disk
 from tests.bench.material import KNOWN, pin
-from tests.support.resources import usage_of
+from tests.support.machine.resources import usage_of
 from tests.support.servers.controller_stub import Controller
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.servers.slow_disk import slow_down

@@ -12,7 +12,7 @@ from controller.access.actor import Actor
 from tests.browser.chrome import chrome, complaints
 from tests.browser.test_operator_pages import overflow, sign_in
 from tests.browser.waiting import click, text_of, until
-from tests.support.qr_reader import read_image
+from tests.support.users.qr_reader import read_image
 from tests.support.worlds.web_site import OPERATOR, PASSWORD
 
 pytestmark = pytest.mark.browser

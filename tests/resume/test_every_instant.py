@@ -16,7 +16,7 @@ import pytest
 from tests.resume.chunks import NotedShop
 from tests.resume.compare import check_chunks, check_left, check_same, finish, ledger_of, picture
 from tests.resume.sample import Sample
-from tests.support.interpreters import interpreter
+from tests.support.machine.interpreters import interpreter
 from tests.support.servers.controller_stub import Controller
 from tests.support.worlds.agent_box import killing_agent
 

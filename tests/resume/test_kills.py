@@ -14,7 +14,7 @@ from agent.run.helper_main import PROCESS_NAME
 from agent.tree.staging import in_home
 from tests.resume.compare import check_left
 from tests.resume.conftest import chunks_in_ledger, same
-from tests.support.resources import has_ended
+from tests.support.machine.resources import has_ended
 
 WHO = ("group", "parent", "helper")
 

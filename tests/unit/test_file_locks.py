@@ -6,7 +6,7 @@ import pytest
 
 from controller.files import alone
 from controller.panels.local.config_files import exclusive
-from tests.support.file_locks import is_locked
+from tests.support.machine.file_locks import is_locked
 
 #: A lock that is never released fails the test instead of hanging it.
 WAIT_SECONDS = 30

@@ -13,7 +13,7 @@ from controller.panels.local.as_account import run as as_account
 from shared.errors import ShoplaunchError
 from shared.job import FOLDER, STATE_FILE
 from tests.attacks.table import attack
-from tests.support.fuse_mount import FuseMount
+from tests.support.machine.fuse_mount import FuseMount
 from tests.support.servers.local_server import LocalServer
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(not os.path.exists("/dev/fuse"), reason="no FUSE here")]

@@ -27,9 +27,9 @@ from controller.panels.local.private_stack.stack import free_port
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read
 from tests.support.error_codes import error_code
-from tests.support.installing import install
-from tests.support.saved import EVENTS, KINDS, add_jobs, closing_engine, content, keys_of
-from tests.support.saved_files import (
+from tests.support.state.installing import install
+from tests.support.state.saved import EVENTS, KINDS, add_jobs, closing_engine, content, keys_of
+from tests.support.state.saved_files import (
     EARLIER,
     MOST_BYTES,
     counts,

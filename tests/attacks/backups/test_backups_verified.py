@@ -17,9 +17,9 @@ from controller.backups import archive
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job
 from tests.support.error_codes import error_code
-from tests.support.installing import install
-from tests.support.saved import closing_engine, content, keys_of
-from tests.support.saved_files import MEASURED, MOST_BYTES, counts, old_backup, old_tables
+from tests.support.state.installing import install
+from tests.support.state.saved import closing_engine, content, keys_of
+from tests.support.state.saved_files import MEASURED, MOST_BYTES, counts, old_backup, old_tables
 
 
 def verify(file):

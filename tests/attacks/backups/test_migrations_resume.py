@@ -11,15 +11,15 @@ from controller.db.connection.engine import make_engine
 from controller.db.tables import metadata
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.migration_kills import Kill, Killed, Server, Sqlite, bring_to, steps
 from tests.support.servers import mysql
+from tests.support.state.migration_kills import Kill, Killed, Server, Sqlite, bring_to, steps
 
 STEPS = steps()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "mariadb", "mysql"])
 def databases(request, tmp_path_factory):
-    """State databases of one kind (tests.support.migration_kills)."""
+    """State databases of one kind (tests.support.state.migration_kills)."""
     if request.param == "sqlite":
         made = Sqlite(tmp_path_factory.mktemp("migrations"))
     elif request.param == "mariadb":

@@ -14,8 +14,8 @@ from controller.setup import installation
 from controller.web.app import create_app
 from shared.errors import ShoplaunchError, advice
 from tests.attacks.table import attack
-from tests.support.saved import closing_engine, content, keys_of
-from tests.support.state_database import SERVERS, make_tables, new_url
+from tests.support.state.saved import closing_engine, content, keys_of
+from tests.support.state.state_database import SERVERS, make_tables, new_url
 from tests.support.waiting import wait_until
 from tests.support.worlds.world import World
 

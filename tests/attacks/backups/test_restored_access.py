@@ -20,7 +20,7 @@ from controller.settings.loading import load_config
 from controller.web.app import create_app
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job
-from tests.support.people import PASSWORD, People
+from tests.support.users.people import PASSWORD, People
 
 SHOPS_PASSWORD = "Kq7mVd3xTb9pWn2h"
 

@@ -19,14 +19,14 @@ from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job, read
-from tests.support import restoring
-from tests.support.file_locks import somebody_waits
-from tests.support.saved import closing_engine, content, keys_of
+from tests.support.machine.file_locks import somebody_waits
+from tests.support.state import restoring
+from tests.support.state.saved import closing_engine, content, keys_of
 from tests.support.waiting import wait_until
 
 SECONDS = 120
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.support.restoring"])
+PROCESSES.set_forkserver_preload(["tests.support.state.restoring"])
 
 
 @pytest.fixture(scope="module")

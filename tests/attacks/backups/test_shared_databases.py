@@ -11,8 +11,8 @@ from controller.setup import installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job
-from tests.support.saved import closing_engine, content, keys_of
-from tests.support.state_database import SERVERS
+from tests.support.state.saved import closing_engine, content, keys_of
+from tests.support.state.state_database import SERVERS
 
 
 @pytest.fixture

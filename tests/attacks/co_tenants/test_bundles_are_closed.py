@@ -20,8 +20,8 @@ from controller.jobs.lifecycle import bundle_readers
 from controller.jobs.lifecycle import bundle_store as bundle_files
 from tests.attacks.table import attack
 from tests.fakes.folder_panel import READER
-from tests.support.file_locks import is_locked
-from tests.support.state_database import make_tables
+from tests.support.machine.file_locks import is_locked
+from tests.support.state.state_database import make_tables
 from tests.support.worlds.world import Agent, World
 
 pytestmark = pytest.mark.root

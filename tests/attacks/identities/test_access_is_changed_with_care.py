@@ -11,7 +11,7 @@ from controller.db.connection.engine import reading
 from controller.db.identities import access
 from controller.db.identities.api_keys import ApiKey
 from tests.attacks.table import attack
-from tests.support.people import PASSWORD
+from tests.support.users.people import PASSWORD
 
 _SEALED = re.compile(r'name="sealed" value="([^"]+)"')
 _KEY = re.compile(r'id="secret"[^>]*>(.*?)</bdi>')

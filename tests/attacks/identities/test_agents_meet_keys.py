@@ -14,8 +14,8 @@ from controller.setup import agent_channels, installation, key_retirement
 from shared.errors import ShoplaunchError
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 from tests.attacks.table import attack
-from tests.support.file_locks import somebody_waits
-from tests.support.installing import install
+from tests.support.machine.file_locks import somebody_waits
+from tests.support.state.installing import install
 from tests.support.waiting import wait_until
 from tests.support.worlds.rotated_keys import Silence
 

@@ -10,7 +10,7 @@ from controller.db.identities.api_keys import ApiKey
 from controller.keys import ensure_keys, load_keys
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.state_database import make_tables
+from tests.support.state.state_database import make_tables
 
 PASSWORD = "correct horse battery"
 NOW = 1_800_000_000.0

@@ -16,8 +16,8 @@ from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.people import People, prepare
-from tests.support.state_database import SERVERS, make_tables, new_url
+from tests.support.state.state_database import SERVERS, make_tables, new_url
+from tests.support.users.people import People, prepare
 
 PASSWORD = "correct horse battery"
 

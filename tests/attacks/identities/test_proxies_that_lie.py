@@ -8,7 +8,7 @@ from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.app import create_app
 from tests.attacks.table import attack
-from tests.support.installing import install
+from tests.support.state.installing import install
 from tests.support.worlds.web_site import csrf_of
 
 PROXY = "192.0.2.80"

@@ -16,9 +16,9 @@ from controller.keys import load_keys
 from controller.setup import key_retirement
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.installing import install
-from tests.support.saved import closing_engine
-from tests.support.state_database import SERVERS
+from tests.support.state.installing import install
+from tests.support.state.saved import closing_engine
+from tests.support.state.state_database import SERVERS
 from tests.support.worlds.rotated_keys import TOKEN, Silence
 
 

@@ -19,7 +19,7 @@ from controller.web.pages.operator import device
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
 from tests.attacks.table import attack
-from tests.support.installing import install
+from tests.support.state.installing import install
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from controller.web.app import create_app
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.clock import Clock
-from tests.support.installing import install
-from tests.support.state_database import make_tables
+from tests.support.state.installing import install
+from tests.support.state.state_database import make_tables
 from tests.support.worlds.web_site import csrf_of
 
 PASSWORD = "correct horse battery"

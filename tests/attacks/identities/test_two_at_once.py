@@ -26,8 +26,8 @@ from controller.keys import load_keys
 from controller.setup import removal
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.installing import install
-from tests.support.state_database import SERVERS
+from tests.support.state.installing import install
+from tests.support.state.state_database import SERVERS
 
 PASSWORD = "correct horse battery"
 #: How long one waits for the other at the place where both have looked; where they come one by one it is in vain.

@@ -16,7 +16,7 @@ from tests.attacks.slips.successors import knows_later
 from tests.attacks.table import attack
 from tests.integration.billing.events import created, terminated
 from tests.integration.controller.rows import NOW
-from tests.support.state_database import SERVERS, make_tables, new_url
+from tests.support.state.state_database import SERVERS, make_tables, new_url
 
 BUNDLE = Bundle("classic", "a" * 64, 1, "b" * 64, "prestashop", "8.2.1", 1.0, languages=["en"])
 KEY, NUMBER = "billing", "1042"

@@ -12,7 +12,7 @@ from controller.jobs.intake import chores, orders, refused_orders
 from controller.jobs.intake.orders import Sender
 from shared.errors import ShoplaunchError, advice, title
 from tests.attacks.table import attack
-from tests.support.mails import mails_of, put_into
+from tests.support.users.mails import mails_of, put_into
 
 
 def refuse(world, *domains, code="bundle_unknown", by="billing", why="refused by the test"):

@@ -16,7 +16,7 @@ from controller.jobs.intake import billing_events, chores
 from controller.jobs.intake.orders import Sender
 from tests.attacks.table import attack
 from tests.integration.billing.events import accepted, created, terminated
-from tests.support.services import job_of_service
+from tests.support.state.services import job_of_service
 from tests.support.waiting import wait_until
 from tests.support.worlds.web_site import an_order, csrf_of
 

@@ -22,7 +22,7 @@ from controller.jobs.retention import sweep
 from controller.web.api import metrics
 from shared.errors import advice
 from tests.attacks.table import attack
-from tests.support.mails import mails_of, put_into
+from tests.support.users.mails import mails_of, put_into
 
 DAY = 86_400.0
 

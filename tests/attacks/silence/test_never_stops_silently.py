@@ -19,7 +19,7 @@ from controller.panels.cpanel.api import whm
 from shared.errors import ShoplaunchError
 from tests.attacks.silence.service_process import SECONDS, Process
 from tests.attacks.table import attack
-from tests.support.state_database import make_tables
+from tests.support.state.state_database import make_tables
 from tests.support.waiting import wait_until
 from tests.support.worlds.world import World
 

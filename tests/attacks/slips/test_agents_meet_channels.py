@@ -10,7 +10,7 @@ from controller.setup import agent_channels
 from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.file_locks import somebody_waits
+from tests.support.machine.file_locks import somebody_waits
 from tests.support.waiting import wait_until
 
 SECONDS = 120

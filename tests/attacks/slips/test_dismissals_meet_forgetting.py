@@ -12,7 +12,7 @@ from controller.jobs.intake import resending
 from tests.attacks.slips.test_removals_meet_orders import WAITING
 from tests.attacks.table import attack
 from tests.integration.controller.retention.stored import dump
-from tests.support.state_database import SERVERS, make_tables, new_url
+from tests.support.state.state_database import SERVERS, make_tables, new_url
 from tests.support.waiting import wait_until
 from tests.support.worlds.world import World
 

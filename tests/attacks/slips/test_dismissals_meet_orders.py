@@ -13,7 +13,7 @@ from shared.errors import ShoplaunchError
 from tests.attacks.slips.test_removals_meet_orders import WAITING
 from tests.attacks.slips.test_resent_orders_meet_forgetting import CREATED, KEY, ORDER, kind, refuse, send, world
 from tests.attacks.table import attack
-from tests.support.state_database import SERVERS
+from tests.support.state.state_database import SERVERS
 from tests.support.waiting import wait_until
 
 __all__ = ["kind", "world"]

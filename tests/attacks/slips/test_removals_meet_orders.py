@@ -22,7 +22,7 @@ from controller.setup import removal
 from tests.attacks.table import attack
 from tests.integration.controller.rows import add_job
 from tests.support.error_codes import error_code
-from tests.support.state_database import SERVERS, make_tables, new_url
+from tests.support.state.state_database import SERVERS, make_tables, new_url
 from tests.support.waiting import wait_until
 
 SECONDS = 120

@@ -20,7 +20,7 @@ from controller.db.tables import jobs
 from controller.settings.loading import load_config
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.terminal import at_terminal
+from tests.support.users.terminal import at_terminal
 from tests.support.worlds.web_site import Site, an_order
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))

@@ -24,7 +24,7 @@ from tests.bench.engine.broker import KINDS, Broker
 from tests.bench.engine.fleet import Fleet, end_when_asked, running, version_of, waited
 from tests.support import leftovers
 from tests.support.servers.mariadb import start_private, stop_private
-from tests.support.state_database import url_at
+from tests.support.state.state_database import url_at
 
 PROJECT = Path(__file__).resolve().parents[3]
 KILL_SECONDS = 5

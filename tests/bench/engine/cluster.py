@@ -28,7 +28,7 @@ from tests.support import leftovers
 from tests.support.servers import mariadb
 from tests.support.servers.machines import Machine, new_folder
 from tests.support.servers.redis import Redis
-from tests.support.state_database import url_at
+from tests.support.state.state_database import url_at
 
 MACHINES = ("north", "south")
 PORT = 8000

@@ -9,7 +9,7 @@ from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from tests.fakes.whmcs_php.harness import Whmcs
 from tests.integration.addon import recorder
-from tests.support.services import job_of_service
+from tests.support.state.services import job_of_service
 from tests.support.worlds.web_site import KEY, Site
 
 PRODUCTS = "3 = boutique\r\n5=boutique\r\n"

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 
-from tests.support.interpreters import interpreter
+from tests.support.machine.interpreters import interpreter
 from tests.support.worlds.agent_box import Box
 
 

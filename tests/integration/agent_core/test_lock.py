@@ -11,7 +11,7 @@ import pytest
 from agent.base.compat import process_start
 from agent.base.state import boot_id
 from agent.session.lock import RECORD_BYTES
-from tests.support.resources import stand_still
+from tests.support.machine.resources import stand_still
 
 
 def begun(box, stage, times=1):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.interpreters import interpreter
+from tests.support.machine.interpreters import interpreter
 
 MIB = 1024 * 1024
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.interpreters import interpreter
+from tests.support.machine.interpreters import interpreter
 
 
 def test_a_restore_runs_through_and_leaves_nothing_behind(box, controller):

@@ -15,7 +15,7 @@ from controller.agent_archive.build import fetch_wheels
 from controller.agent_archive.locations import PROJECT
 from controller.panels.local.private_stack.stack import free_port
 from shared.bundle import SESSION
-from tests.support.interpreters import interpreter
+from tests.support.machine.interpreters import interpreter
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.servers.tls_site import Authority
 

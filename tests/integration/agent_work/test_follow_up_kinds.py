@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.support.interpreters import interpreter
+from tests.support.machine.interpreters import interpreter
 from tests.support.shops.small_shop import (
     COUNTED,
     EDITS,

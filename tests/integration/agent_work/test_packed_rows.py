@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.agent_work.conftest import Shop
 from tests.integration.pythons.test_memory import MIB, MOST_MEMORY
-from tests.support.resources import usage_of
+from tests.support.machine.resources import usage_of
 from tests.support.servers.mariadb import start_private, stop_private
 from tests.support.shops.packing import Written, packed, server_url, small_shop
 

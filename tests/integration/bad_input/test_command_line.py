@@ -15,7 +15,7 @@ from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
 from tests.attacks.table import attack
-from tests.support.command_tree import commands_of
+from tests.support.users.command_tree import commands_of
 from tests.support.worlds.web_site import an_order, populate
 
 

@@ -11,7 +11,7 @@ from controller.db.connection.engine import make_engine, transact
 from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from tests.support.clock import Clock
-from tests.support.state_database import make_tables
+from tests.support.state.state_database import make_tables
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])

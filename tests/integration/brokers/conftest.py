@@ -4,7 +4,7 @@ import pytest
 
 from controller.db.connection.engine import make_engine
 from tests.support.servers import rabbitmq, redis
-from tests.support.state_database import make_tables, url_at
+from tests.support.state.state_database import make_tables, url_at
 from tests.support.worlds.world import World
 
 

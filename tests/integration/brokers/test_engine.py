@@ -24,7 +24,7 @@ from controller.jobs.lifecycle.wakeup import Wakeup
 from controller.settings.loading import load_config
 from controller.settings.sections import EngineConfig
 from shared.errors import ShoplaunchError
-from tests.support.state_database import no_free_connection
+from tests.support.state.state_database import no_free_connection
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import leftovers
-from tests.support.resources import descendants, words_of
+from tests.support.machine.resources import descendants, words_of
 
 KINDS = ("redis", "rabbitmq")
 #: Starts one, and is killed as a whole run may be.

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests.integration.chain.outcome import READY
-from tests.support.resources import descendants, stand_still
+from tests.support.machine.resources import descendants, stand_still
 from tests.support.traces import Traces
 from tests.support.worlds.chain import Sold
 

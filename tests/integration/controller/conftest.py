@@ -3,7 +3,7 @@
 import pytest
 
 from controller.db.connection.engine import make_engine
-from tests.support.state_database import make_tables, new_url
+from tests.support.state.state_database import make_tables, new_url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.sampled(of=2, rests=True))])

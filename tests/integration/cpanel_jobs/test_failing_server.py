@@ -8,7 +8,7 @@ import pytest
 from controller.db.connection.engine import reading, transact
 from controller.db.machines import breakers
 from controller.doctor.registry import examine
-from tests.support.commands import run_within
+from tests.support.users.commands import run_within
 
 pytestmark = pytest.mark.root
 REASON = "https://cp1.example:2087 gave no answer in time"

@@ -18,7 +18,7 @@ from controller.panels.registry import open_panel
 from controller.settings.loading import load_config
 from shared.encoding import sha256_hex
 from tests.support.clock import START
-from tests.support.state_database import make_tables
+from tests.support.state.state_database import make_tables
 from tests.support.worlds.world import World
 
 #: What lies in ~/.shoplaunch until the agent starts.

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from tests.fakes.whm import fixtures
-from tests.support.state_database import on_sqlite
+from tests.support.state.state_database import on_sqlite
 from tests.support.worlds.cpanel_world import CpanelWorld, install_template, pack_template
 
 server, usual_server = fixtures.server, fixtures.whm

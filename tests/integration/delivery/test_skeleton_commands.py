@@ -13,9 +13,9 @@ from controller.db.connection.engine import make_engine, transact
 from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
 from shared.encoding import sha256_hex
-from tests.support.commands import run_within
-from tests.support.installing import install
 from tests.support.servers.ssh_server import SshServer
+from tests.support.state.installing import install
+from tests.support.users.commands import run_within
 
 pytestmark = pytest.mark.root
 

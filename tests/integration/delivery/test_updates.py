@@ -11,7 +11,7 @@ from controller.settings.loading import load_config
 from controller.setup.installation import ensure_installation
 from shared.errors import ShoplaunchError
 from tests.integration.bad_input.conftest import Commands
-from tests.support.interpreters import interpreters
+from tests.support.machine.interpreters import interpreters
 from tests.support.worlds.agent_archive import sources_of, write_members
 
 

@@ -14,8 +14,8 @@ from controller.db.connection.engine import make_engine
 from controller.settings.loading import load_config
 from controller.this_machine import this_machine
 from shared.encoding import sha256_hex
-from tests.support.commands import run_within
-from tests.support.installing import install
+from tests.support.state.installing import install
+from tests.support.users.commands import run_within
 
 pytestmark = pytest.mark.root
 COMMAND = str(Path(sys.executable).parent / "shoplaunch")

@@ -12,7 +12,7 @@ import pytest
 from controller.panels.local.private_stack.stack import Stack, free_port
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.changed_machine import NAMELESS, run_where
+from tests.support.machine.changed_machine import NAMELESS, run_where
 from tests.support.servers.local_server import as_user
 from tests.support.servers.mariadb import certificate_options
 

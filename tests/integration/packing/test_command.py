@@ -14,7 +14,7 @@ import pytest
 
 from controller.recipes.tree.web_root import DEVELOPMENT
 from tests.integration.packing.conftest import DOMAIN
-from tests.support.resources import descendants
+from tests.support.machine.resources import descendants
 from tests.support.shops.packing import server_url
 from tests.support.waiting import wait_until
 

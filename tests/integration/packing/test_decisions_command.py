@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.packing.test_command import SHOPLAUNCH, run
 from tests.support.shops.packing import server_url
-from tests.support.terminal import at_terminal
+from tests.support.users.terminal import at_terminal
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from controller.bundles.pipeline import Request, pack
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.packing.test_bad_templates import DUMP
-from tests.support.changed_machine import NAMELESS, run_where
+from tests.support.machine.changed_machine import NAMELESS, run_where
 from tests.support.shops.packing import PlainPlan, Quiet, server_url
 from tests.support.waiting import wait_until
 

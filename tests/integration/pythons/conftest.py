@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from tests.integration.agent_work.conftest import Shop
-from tests.support.resources import usage_of
+from tests.support.machine.resources import usage_of
 from tests.support.servers.private_machine import PrivateMachine
 from tests.support.shops.bulk import Bulk
 from tests.support.shops.handmade import Handmade

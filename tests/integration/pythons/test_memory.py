@@ -4,7 +4,7 @@ import pytest
 
 from agent.bundle.shards import AHEAD_BYTES
 from tests.bench.results import FLAT
-from tests.support.interpreters import interpreter
+from tests.support.machine.interpreters import interpreter
 from tests.support.shops.bulk import Bulk
 
 MIB = 1024 * 1024

@@ -10,7 +10,7 @@ from shared.errors import CODES, advice
 from shared.events import check_event
 from shared.schema import validate
 from tests.integration.pythons.conftest import Account
-from tests.support.interpreters import interpreter
+from tests.support.machine.interpreters import interpreter
 from tests.support.servers.private_machine import python2, series_of
 
 SERIES = [f"3.{minor}" for minor in range(6, 14)]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.chrome import BROWSERS
 from tests.support import leftovers
-from tests.support.resources import words_of
+from tests.support.machine.resources import words_of
 from tests.support.waiting import wait_until
 
 MARIADB = """

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from controller.db.connection.engine import make_engine
-from tests.support.state_database import make_tables, new_url
+from tests.support.state.state_database import make_tables, new_url
 from tests.support.worlds.web_site import Site
 
 

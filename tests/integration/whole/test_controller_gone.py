@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from controller.panels.local.config_files import exclusive
-from tests.support.dead_leases import let_run_out
+from tests.support.state.dead_leases import let_run_out
 from tests.support.waiting import wait_until
 from tests.support.worlds.whole import WAIT_SECONDS
 

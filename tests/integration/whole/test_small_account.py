@@ -10,7 +10,7 @@ import pytest
 
 from controller.jobs.agent_judgement import silence
 from shared.bundle import load_manifest
-from tests.support.resources import has_ended, usage_of
+from tests.support.machine.resources import has_ended, usage_of
 from tests.support.servers.cpu_quota import CpuQuota
 from tests.support.servers.slow_disk import passed, slow_down
 from tests.support.shops.bulk import full_shard

@@ -7,7 +7,7 @@ import time
 
 from agent.session.lock import HUNG_SECONDS, RECORD_BYTES
 from tests.resume.faults.model import Fault
-from tests.support.resources import stand_still
+from tests.support.machine.resources import stand_still
 
 BUSY = 6
 

@@ -109,7 +109,7 @@ ELSEWHERE = (
         "while an agent reports; while mail is sent",
         "another connection holds SQLite's lock",
         "the report is tried again and counts; the mail is not sent twice",
-        "tests/integration/controller/engine/test_hard_times.py",
+        "tests/integration/controller/engine/workers/test_hard_times.py",
         "test_a_report_that_meets_a_locked_database_is_to_be_tried_again_and_then_counts",
     ),
     (

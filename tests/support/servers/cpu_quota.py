@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.support.resources import has_ended
+from tests.support.machine.resources import has_ended
 
 _PERIOD_MICROSECONDS = 100_000
 _MOUNT = Path("/sys/fs/cgroup")

@@ -16,7 +16,7 @@ from tests.fakes.whmcs.server import Whmcs as Api
 from tests.fakes.whmcs_php.harness import ORDERS
 from tests.fakes.whmcs_php.harness import Whmcs as Addon
 from tests.support.servers.ssh_server import SshServer
-from tests.support.services import job_of_service
+from tests.support.state.services import job_of_service
 from tests.support.waiting import wait_until
 from tests.support.worlds.whole import BUNDLE, ENDED, WAIT_SECONDS
 

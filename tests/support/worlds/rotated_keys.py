@@ -16,7 +16,7 @@ from controller.jobs.record.sealed_values import private_values, sealed
 from controller.keys import load_keys
 from controller.settings.loading import load_config
 from controller.setup import installation, key_retirement
-from tests.support.installing import install
+from tests.support.state.installing import install
 from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site, populate
 
 TOKEN, OWN_TOKEN, PRIVATE = "TOKEN12345", "OWNTOKEN12345", {"admin.password": "of the client"}

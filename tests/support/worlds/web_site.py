@@ -30,7 +30,7 @@ from controller.settings.loading import load_config
 from controller.setup import installation
 from controller.web.api.signed_requests import signature
 from controller.web.app import create_app
-from tests.support.installing import install
+from tests.support.state.installing import install
 
 OPERATOR = "nora"
 PASSWORD = "correct horse battery"

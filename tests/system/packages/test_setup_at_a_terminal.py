@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from tests.support.terminal import at_terminal
+from tests.support.users.terminal import at_terminal
 from tests.support.waiting import wait_until
 from tests.system.packages.machine import Machine
 from tests.system.packages.operating import STATE, UNITS, is_active, main_process, rows

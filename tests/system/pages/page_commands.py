@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from controller.cli import main
 from tests.pages import PAGES as MADE
 from tests.pages import PROJECT
-from tests.support.command_tree import commands_of
+from tests.support.users.command_tree import commands_of
 
 #: What a command line of a page may begin with, besides the commands of `shoplaunch` themselves.
 PROGRAMS = (

@@ -8,7 +8,7 @@ import pytest
 
 from controller.cli import main
 from tests.pages import PROJECT
-from tests.support.command_tree import commands_of
+from tests.support.users.command_tree import commands_of
 from tests.system.pages.followed import FOLLOWED
 from tests.system.pages.page_commands import blocks_of, in_blocks, in_sentences, is_of_commands, pages
 from tests.system.pages.session import Session

@@ -12,7 +12,7 @@ from controller.jobs.intake.service import Service
 from controller.keys import load_keys
 from controller.panels.local.private_stack.stack import free_port
 from controller.settings.loading import load_config
-from tests.support.earlier import UPDATE_SECONDS, Answering, Clock, Left, Machine, agents_clock, load_sql
+from tests.support.state.earlier import UPDATE_SECONDS, Answering, Clock, Left, Machine, agents_clock, load_sql
 
 #: Every version that was given to somebody; the newest last.
 VERSIONS = ("9e78168",)
@@ -20,13 +20,13 @@ VERSIONS = ("9e78168",)
 
 @pytest.fixture(scope="package", params=VERSIONS)
 def left(request):
-    """What that version left (tests.support.earlier.Left)."""
+    """What that version left (tests.support.state.earlier.Left)."""
     return Left(request.param)
 
 
 @pytest.fixture(scope="package")
 def machine(left):
-    """A machine where this version goes on with it (tests.support.earlier.Machine)."""
+    """A machine where this version goes on with it (tests.support.state.earlier.Machine)."""
     made = Machine(left)
     try:
         yield made.start()

@@ -4,7 +4,7 @@ import bcrypt
 import pytest
 
 from shared.encoding import sha256_hex
-from tests.support.earlier import AGENT
+from tests.support.state.earlier import AGENT
 from tests.support.waiting import wait_until
 
 #: Accounts as they were left -> what their agent had done.

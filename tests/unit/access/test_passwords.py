@@ -10,7 +10,7 @@ from controller.access.operators import add
 from controller.db.connection.engine import make_engine
 from controller.keys import ensure_keys, load_keys
 from tests.support.clock import Clock
-from tests.support.state_database import make_tables
+from tests.support.state.state_database import make_tables
 
 PASSWORD = "correct horse battery"
 

@@ -16,7 +16,7 @@ from controller.agent_archive import build as agent_build
 from controller.agent_archive import bytecode
 from shared.encoding import canonical_json
 from shared.errors import CODES, ShoplaunchError
-from tests.support.interpreters import interpreters
+from tests.support.machine.interpreters import interpreters
 from tests.support.worlds.agent_archive import once_loaded
 
 KEYS = [bytes(range(32)), bytes(32)]

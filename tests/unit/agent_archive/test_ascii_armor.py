@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from controller.agent_archive.ascii_armor import armored
-from tests.support.interpreters import interpreters
+from tests.support.machine.interpreters import interpreters
 
 MAIN = """
 import os, sys

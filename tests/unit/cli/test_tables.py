@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from controller import cli
 from controller.cli.terminal import tables
-from tests.support.command_tree import commands_of
+from tests.support.users.command_tree import commands_of
 
 LONG = "https://a-domain-of-sixty-and-more-characters-that-nobody-types.shops.example.com/shop/"
 ID = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.support.mixed_versions import LOCKS, MIGRATIONS, oldest_compatible
+from tests.support.state.mixed_versions import LOCKS, MIGRATIONS, oldest_compatible
 
 
 class History:

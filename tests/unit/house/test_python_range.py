@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.agent_archive.build import build_agent
-from tests.support.interpreters import as_numbers, interpreters
+from tests.support.machine.interpreters import as_numbers, interpreters
 from tests.support.worlds.agent_box import Keys
 
 PROJECT = Path(__file__).resolve().parents[3]

@@ -8,7 +8,7 @@ import pytest
 
 from controller.cli import main
 from shared.errors import CODES, LANGUAGES
-from tests.support.command_tree import commands_of
+from tests.support.users.command_tree import commands_of
 
 PROJECT = Path(__file__).resolve().parents[3]
 #: Written for people; the changelog and the generated ones name commands elsewhere, or as they were.

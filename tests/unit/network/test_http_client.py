@@ -14,8 +14,8 @@ from controller.network.http_client import HttpClient, HttpRequest, Limits, Orig
 from controller.network.resolver import resolve
 from controller.network.words import shown
 from tests.support.clock import Clock
-from tests.support.dead_address import dead_address
 from tests.support.hostile_server import HostileServer
+from tests.support.machine.dead_address import dead_address
 from tests.support.servers.tls_site import Authority, TlsSite
 
 LIMITS = Limits(seconds=60, body_bytes=1000)

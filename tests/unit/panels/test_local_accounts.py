@@ -5,7 +5,7 @@ import pytest
 from controller.panels.local.accounts import Accounts
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
-from tests.support.unreadable import REASONS, unreadable
+from tests.support.machine.unreadable import REASONS, unreadable
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.resources import usage_of
+from tests.support.machine.resources import usage_of
 from tests.support.servers import cpu_quota
 
 #: Works for two seconds of the clock, if it may.

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.support.resources import descendants, name_of, pss_of, usage_of
+from tests.support.machine.resources import descendants, name_of, pss_of, usage_of
 from tests.support.waiting import wait_until
 
 MIB = 1024 * 1024

@@ -7,8 +7,8 @@ import pytest
 
 from controller.settings.loading import load_config
 from controller.setup.installation import install_own_agent
-from tests.support.commands import run_within
-from tests.support.installing import install
+from tests.support.state.installing import install
+from tests.support.users.commands import run_within
 
 
 class House:

@@ -11,7 +11,7 @@ from controller.db.connection.engine import transact
 from controller.db.machines import channels
 from controller.db.machines.channels import Channel
 from controller.setup.installation import install_own_agent
-from tests.support.earlier import AGENT, Left
+from tests.support.state.earlier import AGENT, Left
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

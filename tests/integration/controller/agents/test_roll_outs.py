@@ -13,7 +13,7 @@ from controller.db.machines import channels, servers
 from controller.db.machines.channels import Channel
 from controller.db.machines.servers import Server
 from controller.jobs.intake import chores, roll_outs
-from tests.support.mails import mails_of, put_into
+from tests.support.users.mails import mails_of, put_into
 from tests.support.worlds.world import Agent
 
 

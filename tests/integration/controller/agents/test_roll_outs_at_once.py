@@ -13,7 +13,7 @@ from controller.db.machines import channels
 from controller.db.machines.channels import Channel
 from controller.settings.sections import Config
 from controller.setup import agent_channels
-from tests.support.state_database import make_tables, new_url
+from tests.support.state.state_database import make_tables, new_url
 
 #: Two that read the same row before either has written it meet; one that is kept out waits in vain.
 MEETING_SECONDS = 3

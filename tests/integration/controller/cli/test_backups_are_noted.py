@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.tables import audit
 from controller.settings.loading import load_config
-from tests.support.installing import install
+from tests.support.state.installing import install
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 DAY = 86400.0

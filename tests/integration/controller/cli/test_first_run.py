@@ -16,7 +16,7 @@ from controller.panels.local.private_stack.stack import free_port
 from controller.settings.loading import load_config
 from controller.setup import installation, inventory
 from controller.setup.first_run import installing
-from tests.support.terminal import at_terminal
+from tests.support.users.terminal import at_terminal
 
 PROJECT = Path(__file__).resolve().parents[4]
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))

@@ -13,7 +13,7 @@ from aiosmtpd.smtp import AuthResult
 
 from controller.panels.local.private_stack.stack import free_port
 from controller.settings.loading import load_config
-from tests.support.terminal import at_terminal
+from tests.support.users.terminal import at_terminal
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 USER, PASSWORD = "shops", "Pa$$ wörd"

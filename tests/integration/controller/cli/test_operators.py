@@ -14,8 +14,8 @@ from controller.db.identities import sessions
 from controller.settings.loading import load_config
 from controller.setup import installation
 from shared.errors import ShoplaunchError
-from tests.support.installing import install
-from tests.support.qr_reader import blocks_in, read_blocks
+from tests.support.state.installing import install
+from tests.support.users.qr_reader import blocks_in, read_blocks
 
 PASSWORD = "correct horse battery"
 NOW = 1_900_000_000.0

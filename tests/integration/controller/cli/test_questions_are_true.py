@@ -11,7 +11,7 @@ from controller.db.identities.api_keys import ApiKey
 from controller.db.machines import servers
 from controller.settings.loading import load_config
 from controller.setup import installation
-from tests.support.installing import install
+from tests.support.state.installing import install
 
 PASSWORD = "correct horse battery"
 UNKNOWN = {

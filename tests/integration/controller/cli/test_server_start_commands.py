@@ -13,8 +13,8 @@ from controller.db.connection.engine import make_engine, reading, transact
 from controller.db.machines import servers
 from controller.panels.registry import starts
 from controller.settings.loading import load_config
-from tests.support.installing import install
-from tests.support.terminal import at_terminal
+from tests.support.state.installing import install
+from tests.support.users.terminal import at_terminal
 
 SHOPLAUNCH = str(Path(sys.executable).with_name("shoplaunch"))
 QUESTION = "Start agents at once there?"

@@ -16,8 +16,8 @@ from controller.panels.registry import open_panel
 from controller.settings.loading import load_config
 from controller.setup.machines import unbound_checks
 from controller.this_machine import Machine, this_machine
-from tests.support import machine_ids
-from tests.support.installing import install
+from tests.support.machine import machine_ids
+from tests.support.state.installing import install
 
 ELSEWHERE = Machine("another", "web9")
 

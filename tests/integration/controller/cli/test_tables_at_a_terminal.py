@@ -15,9 +15,9 @@ from controller.db.identities import sessions
 from controller.db.orders import refused_orders
 from shared.job import AGENT_FILE, LAUNCHER_FILE
 from tests.attacks.table import attack
-from tests.support.command_tree import commands_of
-from tests.support.commands import run_within
-from tests.support.terminal import at_terminal
+from tests.support.users.command_tree import commands_of
+from tests.support.users.commands import run_within
+from tests.support.users.terminal import at_terminal
 from tests.support.worlds.agent_box import sample_members, write_bundle
 from tests.support.worlds.web_site import Site
 

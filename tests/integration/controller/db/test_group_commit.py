@@ -11,7 +11,7 @@ from controller.db.connection.engine import make_engine, transact
 from controller.db.connection.group_commit import GroupCommit
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
-from tests.support.state_database import make_tables
+from tests.support.state.state_database import make_tables
 
 WAIT_SECONDS = 120
 

@@ -11,7 +11,7 @@ from controller.db.orders import refused_orders
 from controller.jobs.intake import billing_events
 from shared.errors import ShoplaunchError
 from tests.integration.billing.events import created
-from tests.support.migration_kills import bring_to
+from tests.support.state.migration_kills import bring_to
 
 #: No state was ever on PostgreSQL before these migrations.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite", "mariadb"], indirect=True)

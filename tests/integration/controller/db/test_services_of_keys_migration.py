@@ -14,7 +14,7 @@ from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.billing.events import created
 from tests.integration.controller.db.test_refused_orders_migration import killed_at
-from tests.support.migration_kills import bring_to
+from tests.support.state.migration_kills import bring_to
 
 ORDER = {"server": "web1", "bundle": "classic", "domain": "a.example.com", "email": "a@b.example", "account": "a"}
 #: No state was ever on PostgreSQL before this migration.

@@ -18,7 +18,7 @@ from controller.db.tables import metadata
 from controller.jobs.engine.capacity import thread_shares
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
-from tests.support.state_database import catalogue, new_url
+from tests.support.state.state_database import catalogue, new_url
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from controller.db.connection.engine import make_engine
 from tests.attacks.clocks.clock_process import SharedWorld
-from tests.support.state_database import SERVERS_NOW_AND_THEN, make_tables, new_url, url_at
+from tests.support.state.state_database import SERVERS_NOW_AND_THEN, make_tables, new_url, url_at
 
 
 @pytest.fixture(params=["sqlite", *SERVERS_NOW_AND_THEN])

@@ -6,7 +6,7 @@ import pytest
 
 from controller.jobs.lifecycle import due_hint
 from shared.errors import ShoplaunchError
-from tests.support.state_database import no_free_connection
+from tests.support.state.state_database import no_free_connection
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from controller.jobs.agent_link.panel_reading import has_cron_line
 from controller.panels.local.config_files import exclusive
 from controller.panels.local.private_stack.stack import free_port
 from shared.job import FOLDER, JOB_FILE, LAUNCHER_FILE
-from tests.support.commands import run_within
-from tests.support.dead_leases import let_run_out
 from tests.support.servers.local_server import FILES, LocalServer
+from tests.support.state.dead_leases import let_run_out
+from tests.support.users.commands import run_within
 from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
 

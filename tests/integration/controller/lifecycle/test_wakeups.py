@@ -18,7 +18,7 @@ from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
 from shared.events import make_event
 from shared.job import AGENT_FILE, LAUNCHER_FILE
-from tests.support.installing import install
+from tests.support.state.installing import install
 from tests.support.worlds.web_site import an_order, populate
 
 PROJECT = Path(__file__).parents[4]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.state_database import SERVERS, new_url
+from tests.support.state.state_database import SERVERS, new_url
 
 
 @pytest.fixture(params=["sqlite", *SERVERS])

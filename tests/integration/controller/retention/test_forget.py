@@ -15,7 +15,7 @@ from shared.schema import validate
 from tests.integration.controller import follow_ups
 from tests.integration.controller.retention.stored import DAY, dump, rows
 from tests.integration.controller.retention.stored import sweep as swept
-from tests.support.mails import mails_of, put_into
+from tests.support.users.mails import mails_of, put_into
 
 NOTE = Note("command line", "forget")
 KEY = "whmcs"

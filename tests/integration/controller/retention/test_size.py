@@ -4,7 +4,7 @@ import pytest
 
 from tests.integration.controller.retention.shops import add_shop_bundle, report
 from tests.integration.controller.retention.stored import sweep, used_bytes
-from tests.support.state_database import on_sqlite
+from tests.support.state.state_database import on_sqlite
 from tests.support.worlds.world import World
 
 MOST_BYTES = 10_000

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.base import openssl
-from tests.support.interpreters import interpreters
+from tests.support.machine.interpreters import interpreters
 from tests.support.worlds.agent_box import PROJECT
 
 

@@ -16,7 +16,7 @@ from agent.run import start
 from agent.session import job_file
 from agent.stages import cleanup, switch, undo
 from agent.tree import document_root, flushing, holding_page, staging
-from tests.support.unreadable import REASONS, unreadable
+from tests.support.machine.unreadable import REASONS, unreadable
 
 pytestmark = pytest.mark.parametrize("reason", REASONS)
 

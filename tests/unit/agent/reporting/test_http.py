@@ -19,8 +19,8 @@ from agent.reporting.downloads import GRACE_SECONDS, LEAST_RATE, Pace
 from agent.reporting.http import HttpClient, check_address, safe_address
 from shared.errors import ShoplaunchError
 from tests.support.clock import Clock
-from tests.support.dead_address import dead_address
-from tests.support.interpreters import interpreter
+from tests.support.machine.dead_address import dead_address
+from tests.support.machine.interpreters import interpreter
 from tests.support.worlds.agent_box import PROJECT
 
 

@@ -17,7 +17,7 @@ from agent.run import helper_main
 from agent.run.helper import STAGE, Helper
 from agent.run.helper_main import EXIT_BROKEN, EXIT_ORPHANED, PROCESS_NAME
 from shared.errors import ShoplaunchError
-from tests.support.resources import name_of
+from tests.support.machine.resources import name_of
 from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import PROJECT
 

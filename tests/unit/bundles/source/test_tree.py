@@ -10,7 +10,7 @@ from controller.bundles.source.tree.entry_spool import EntrySpool
 from controller.bundles.source.tree.left_out import LeftOut
 from controller.bundles.source.tree.walk import DANGLING, GIVEN, NO_CONTENT, Tree
 from shared.errors import ShoplaunchError
-from tests.support.unreadable import REASONS, unreadable
+from tests.support.machine.unreadable import REASONS, unreadable
 
 #: What sorts before a slash, as one, and after it.
 NAMES = ["a", "a!", "a-b", "a.txt", "a0", "aa", "b", "é", " ", "~"]

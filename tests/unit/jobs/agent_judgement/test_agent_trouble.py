@@ -5,7 +5,7 @@ import pytest
 from controller.db.facts import Trouble
 from controller.jobs.agent_judgement import agent_trouble
 from controller.jobs.agent_judgement.agent_trouble import LASTING_SECONDS
-from tests.support.job_rows import job_row
+from tests.support.state.job_rows import job_row
 
 BEGAN = 5000.0
 LASTS = BEGAN + LASTING_SECONDS

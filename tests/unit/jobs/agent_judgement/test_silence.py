@@ -4,7 +4,7 @@ import pytest
 
 from controller.jobs.agent_judgement import silence
 from controller.jobs.agent_judgement.sight import PYTHON_MISSING, Sight
-from tests.support.job_rows import job_row
+from tests.support.state.job_rows import job_row
 
 PLACED = 1000.0
 #: Three ticks of a minute, and the time for the first report.

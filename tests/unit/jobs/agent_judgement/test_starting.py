@@ -6,7 +6,7 @@ from controller.db.facts import Asked, Facts, FirstReport
 from controller.jobs.agent_judgement import starting
 from controller.jobs.agent_judgement.starting import ANSWER_SECONDS, CRON, Start
 from controller.panels.start import WAYS
-from tests.support.job_rows import job_row
+from tests.support.state.job_rows import job_row
 
 WAY = WAYS[0]
 STARTED = {"event": "started"}

@@ -5,7 +5,7 @@ import pytest
 from controller.account import Account
 from controller.jobs.shop import values
 from controller.panels.base import DatabaseEndpoint, SiteAddress
-from tests.support.job_rows import job_row
+from tests.support.state.job_rows import job_row
 
 ACCOUNT = Account("alice", "/home/alice/", "/home/alice/public_html/", "shop.example")
 SOCKET = DatabaseEndpoint("localhost", 3306, "/run/mysqld.sock")

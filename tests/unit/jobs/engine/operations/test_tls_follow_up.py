@@ -6,7 +6,7 @@ from controller.db.facts import Tls
 from controller.jobs.engine.operations import tls_follow_up
 from controller.jobs.engine.operations.tls_follow_up import GIVE_UP_SECONDS
 from controller.jobs.shop.tls import ASK_PAUSES, ASKED, PAUSES, PAUSES_ELSEWHERE, REASON_CHARS, WAITING
-from tests.support.job_rows import job_row
+from tests.support.state.job_rows import job_row
 
 NOW = 100_000_000.0
 LIVE = {"state": "live", "facts": {"tls": "waiting", "tls_next": 77.0}}

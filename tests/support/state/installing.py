@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from controller.db.connection.engine import make_engine
 from controller.setup.installation import ensure_folders, ensure_installation
-from tests.support.state_database import make_tables
+from tests.support.state.state_database import make_tables
 
 
 def install(config):

@@ -18,7 +18,7 @@ from controller.jobs.lifecycle import due_hint
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.support.clock import START
-from tests.support.state_database import no_free_connection
+from tests.support.state.state_database import no_free_connection
 from tests.support.waiting import wait_until
 
 LONG = 90.0

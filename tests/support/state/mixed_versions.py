@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.bench.engine.__main__ import figures_of
 from tests.bench.engine.fleet import Fleet, running, version_of
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 ORDERS, SERVERS, WORKERS, SECONDS = 24, 4, 4, 400
 MIGRATIONS = "controller/db/migrations/versions"
 LOCKS = ("requirements.lock", "requirements-celery.lock")

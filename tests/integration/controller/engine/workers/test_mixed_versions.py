@@ -3,8 +3,8 @@
 import pytest
 
 from controller.jobs.engine.capacity.thread_shares import PER_SERVER
-from tests.support.mixed_versions import ORDERS, oldest_compatible, work_together
-from tests.support.state_database import url_at
+from tests.support.state.mixed_versions import ORDERS, oldest_compatible, work_together
+from tests.support.state.state_database import url_at
 
 
 @pytest.mark.nightly

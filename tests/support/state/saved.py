@@ -10,9 +10,9 @@ from controller.db.connection.engine import make_engine, reading
 from controller.db.tables import audit, events, jobs, metadata, operators
 from controller.settings.loading import load_config
 from tests.integration.controller.rows import NOW
-from tests.support.installing import install
-from tests.support.migration_kills import fill
-from tests.support.state_database import new_url
+from tests.support.state.installing import install
+from tests.support.state.migration_kills import fill
+from tests.support.state.state_database import new_url
 
 #: Of databases, for long grids; PostgreSQL has tests of its own.
 KINDS = ("sqlite", "mariadb")

@@ -7,7 +7,7 @@ import pytest
 from controller.db.orders.request_log import ANSWER_SECONDS, CLAIM_SECONDS, SIGNATURE_SECONDS, Answer, RequestLog
 from shared.errors import ShoplaunchError
 from tests.support.clock import Clock
-from tests.support.state_database import KINDS
+from tests.support.state.state_database import KINDS
 
 EVENT = "billing:11111111-2222-3333-4444-555555555555"
 pytestmark = pytest.mark.parametrize("engine", KINDS, indirect=True)

@@ -16,8 +16,8 @@ from controller.jobs.engine.capacity.servers_here import ServersHere
 from controller.jobs.engine.engine_context import EngineContext
 from controller.this_machine import Machine, this_machine
 from shared.errors import ShoplaunchError
-from tests.support import machine_ids
 from tests.support.clock import START
+from tests.support.machine import machine_ids
 from tests.support.waiting import wait_until
 
 ELSEWHERE = Machine("another", "web9")

@@ -17,7 +17,7 @@ from controller.db.identities.logins import (
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.clock import Clock
-from tests.support.state_database import KINDS
+from tests.support.state.state_database import KINDS
 
 pytestmark = pytest.mark.parametrize("engine", KINDS, indirect=True)
 

@@ -32,7 +32,7 @@ from tests.fakes.whm.state import Token
 from tests.support.waiting import wait_until
 from tests.support.worlds.whole import Whole
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 FIXTURES = PROJECT / "tests" / "system" / "upgrade"
 #: Where the installation lived: its paths are in job files, rows and shops.
 HOME = Path("/tmp/shoplaunch-earlier")

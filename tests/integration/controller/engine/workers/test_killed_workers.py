@@ -21,13 +21,13 @@ from controller.jobs.engine.presence import is_gone
 from controller.jobs.lifecycle import lease, plan
 from controller.jobs.lifecycle.wakeup import Wakeup
 from shared.errors import ShoplaunchError
-from tests.integration.controller.engine.test_visits_first import finish
+from tests.integration.controller.engine.capacity.test_visits_first import finish
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.support.waiting import WAIT_SECONDS, wait_until
 
 #: A request for an account may be under way, which takes minutes.
 MAKING = {"made_account": "maybe"}
-PROJECT = Path(__file__).parents[4]
+PROJECT = Path(__file__).parents[5]
 LISTEN = """
 import sys, time
 from pathlib import Path

@@ -8,7 +8,7 @@ from controller.db.connection.engine import transact
 from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
 from controller.web.app import create_app
-from tests.support.installing import install
+from tests.support.state.installing import install
 from tests.support.worlds.web_site import PASSWORD, csrf_of, let_in_soon, populate
 
 

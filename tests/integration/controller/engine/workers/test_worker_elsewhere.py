@@ -8,7 +8,7 @@ from tests.attacks.clocks.clock_process import HOME_HERE, SECONDS
 from tests.support.waiting import wait_until
 from tests.support.worlds.world import DOMAIN
 
-PAGE = Path(__file__).parents[4] / "controller" / "OPERATING.md"
+PAGE = Path(__file__).parents[5] / "controller" / "OPERATING.md"
 
 
 def copied_folders():

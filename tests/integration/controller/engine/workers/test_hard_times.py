@@ -18,7 +18,7 @@ from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.error_codes import error_code
-from tests.support.mails import mails_of, put_into
+from tests.support.users.mails import mails_of, put_into
 from tests.support.worlds.world import EVIDENCE
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

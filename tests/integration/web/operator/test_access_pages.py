@@ -9,7 +9,7 @@ from controller.access.actor import COMMAND_LINE
 from controller.db.connection.engine import transact
 from controller.db.identities import sessions
 from controller.db.identities.api_keys import ApiKey
-from tests.support.people import People, prepare
+from tests.support.users.people import People, prepare
 
 _ONCE = re.compile(r"<dt>(?:Password|Secret)</dt><dd><bdi[^>]*>([^<]+)</bdi>")
 

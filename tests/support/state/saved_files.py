@@ -11,7 +11,7 @@ from pathlib import Path
 
 #: What a backup or restore may hold in memory, the program itself included.
 MOST_BYTES = 150 * 1024 * 1024
-EARLIER = Path(__file__).parents[1] / "system" / "upgrade" / "9e78168" / "backup.tgz"
+EARLIER = Path(__file__).parents[2] / "system" / "upgrade" / "9e78168" / "backup.tgz"
 #: Runs a command and says how much memory it had at its peak.
 MEASURED = """
 import re, sys

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from shared.schema import validate
-from tests.support.state_database import SERVERS
+from tests.support.state.state_database import SERVERS
 from tests.support.worlds.web_site import an_order
 
 PATH = "/api/v1/orders"

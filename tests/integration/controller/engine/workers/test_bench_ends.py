@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.support.resources import descendants, words_of
+from tests.support.machine.resources import descendants, words_of
 from tests.support.waiting import wait_until
 
 SIZE = ["--orders", "40", "--servers", "2", "--workers", "2", "--kill", "2"]

@@ -9,7 +9,7 @@ import bcrypt
 import pytest
 
 from tests.support.shops.real_follow_ups import RealWorld
-from tests.support.state_database import on_sqlite
+from tests.support.state.state_database import on_sqlite
 from tests.support.worlds.world import DOMAIN
 
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 #: No name resolves any more: neither this machine's own nor `localhost`, and no name server is known.
 NAMELESS = (
     "mount --bind /dev/null /etc/hosts", "mount --bind /dev/null /etc/resolv.conf", "hostname no-such-host-here",

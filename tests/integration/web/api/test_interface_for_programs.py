@@ -19,7 +19,7 @@ from controller.web.api.openapi import PATH, document
 from shared.schema import validate
 from tests.support.worlds.web_site import KEY, Site, an_order
 
-CLIENTS = Path(__file__).parents[3] / "packaging" / "clients"
+CLIENTS = Path(__file__).parents[4] / "packaging" / "clients"
 sys.path.insert(0, str(CLIENTS))
 from shoplaunch_client import Client, Refused, signature  # noqa: E402
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.schema import validate
 from tests.integration.billing.events import accepted, created, terminated
-from tests.support.state_database import SERVERS
+from tests.support.state.state_database import SERVERS
 
 PATH = "/api/v1/orders"
 

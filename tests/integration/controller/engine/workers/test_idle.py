@@ -16,7 +16,7 @@ from controller.jobs.engine.capacity.thread_shares import THREADS
 from controller.jobs.engine.worker_options import WorkerOptions
 from tests.integration.controller.asking import asked
 from tests.integration.controller.rows import NOW, add_job
-from tests.support.state_database import SERVERS, make_tables, new_url
+from tests.support.state.state_database import SERVERS, make_tables, new_url
 
 FINISHED, RUNNING, PIECE = 20_000, 500, 500
 #: What a round may ask, so that signs of life and chores included three statements a second are not reached.

@@ -1,0 +1,1 @@
+"""Slots, servers that fail, and what of all that is due comes first."""

@@ -1,0 +1,1 @@
+"""Workers as processes: killed, frozen, idle, of other versions, elsewhere."""

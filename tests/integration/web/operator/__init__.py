@@ -1,0 +1,1 @@
+"""Pages of operators and how they sign in."""

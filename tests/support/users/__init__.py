@@ -1,0 +1,1 @@
+"""What operators and clients do and see: commands, terminals, browsers, mails."""
