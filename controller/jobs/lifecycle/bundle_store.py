@@ -161,8 +161,9 @@ def _size(source: Path) -> int:
 
 def _require_room(folder: Path, size: int) -> None:
     """Raise ShoplaunchError `disk_full` unless a file of this size leaves the folder's disk enough for others."""
-    free = shutil.disk_usage(folder).free
-    if free < size + _ROOM_BYTES:
+    disk, _used, free = shutil.disk_usage(folder)
+    # A file system without a size of its own says that it has none
+    if disk and free < size + _ROOM_BYTES:
         needed = f"{size / _MB:.0f} MB and {_ROOM_BYTES // _MB} MB for the controller"
         raise ShoplaunchError("disk_full", f"{folder}: {free // _MB} MB are free; the bundle needs {needed}")
 

@@ -270,6 +270,15 @@ BEGUN = {
     "systemctl restart shoplaunch-web shoplaunch-worker": (
         f"{UNITS} enable shoplaunch-web shoplaunch-worker && systemctl --help | grep -e '^  restart '", OTHERS,
     ),
+    "systemctl disable --now shoplaunch-web shoplaunch-backup.timer shoplaunch-retention.timer": (
+        f"{UNITS} disable shoplaunch-web shoplaunch-backup.timer shoplaunch-retention.timer && "
+        "systemctl --help | grep -e ' --now'",
+        OTHERS,
+    ),
+    "systemctl edit shoplaunch-backup.timer": (
+        "systemctl --help | grep -e '^  edit ' && test -f {project}/packaging/systemd/shoplaunch-backup.timer", OTHERS,
+    ),
+    "apt install openssh-client": (f"{SIMULATED} install openssh-client", OTHERS),
     "apt install mariadb-server apache2 libapache2-mpm-itk cron php-fpm php-mysql php-gd php-curl php-intl php-xml "
     "php-mbstring php-zip php-bcmath": (
         f"{SIMULATED} install mariadb-server apache2 libapache2-mpm-itk cron php-fpm php-mysql php-gd php-curl "
