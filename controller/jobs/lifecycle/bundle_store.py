@@ -164,8 +164,8 @@ def _require_room(folder: Path, size: int) -> None:
     disk, _used, free = shutil.disk_usage(folder)
     # A file system without a size of its own says that it has none
     if disk and free < size + _ROOM_BYTES:
-        needed = f"{size / _MB:.0f} MB and {_ROOM_BYTES // _MB} MB for the controller"
-        raise ShoplaunchError("disk_full", f"{folder}: {free // _MB} MB are free; the bundle needs {needed}")
+        wanted = (size + _ROOM_BYTES) // _MB
+        raise ShoplaunchError("disk_full", f"{folder}: {free // _MB} MB are free; with the bundle {wanted} are needed")
 
 
 @contextmanager

@@ -96,6 +96,8 @@ SENTENCES = {
     "no key of this controller has signed it as a certificate": "هیچ کلیدی از این کنترلر آن را گواهی نکرده است",
     "{}'s manifest is not the one that was added": "فهرست {} آن نیست که اضافه شد",
     "there is no file {}": "فایل {} نیست",
+    "the bundle has {} bytes, its members {}": "بسته {} بایت دارد و بخش‌هایش {}",
+    "{}: {} MB are free; with the bundle {} are needed": "{}: {} مگابایت آزاد است؛ با بسته {} لازم است",
     "not a bundle's name: {}": "نام بسته نیست: {}",
     "the address was not issued by this controller": "این نشانی را این کنترلر نداده است",
     "the address was replaced by a newer one": "نشانی تازه‌تری جای این نشانی را گرفته است",
