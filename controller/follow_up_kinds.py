@@ -2,7 +2,7 @@
 
 A new kind is one entry of KINDS and a module of its name in `controller/jobs/steps/follow_ups/`, which looks at the
 change from outside. The recipes say what it does to a shop of theirs (`jobs()`), the agent carries that out.
-What is not in Python has to be added by hand, and a test names what is missing (`tests/unit/house/test_registries.py`):
+What is not in Python has to be added by hand (`tests/unit/house/sources/test_registries.py` names what is missing):
 the kind in the schemas `job`, `state` and `service` and in the addon for WHMCS, its words in Persian.
 """
 

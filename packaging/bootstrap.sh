@@ -184,5 +184,5 @@ apart() {
     sha256sum "$lock" >"$folder.sha256"
 }
 # What finds barriers in pages: tests hand its script to the browser, and nothing imports its Python
-apart tests/browser/axe.lock axe
-apart tests/support/servers/object_store.lock object_store
+apart tests/browser/chromium/axe.lock axe
+apart tests/support/servers/web/object_store.lock object_store

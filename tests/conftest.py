@@ -11,8 +11,9 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import leftovers, sampling
-from tests.support.servers import machines_cron, mariadb, postgresql
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers import machines_cron
+from tests.support.servers.databases import mariadb, postgresql
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.shops import sample_shop
 from tests.support.state import compiled_statements
 from tests.support.worlds.agent_box import Keys
@@ -151,7 +152,7 @@ def loop_devices(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def mariadb_server():
-    """A private MariaDB for the whole run (tests.support.servers.mariadb.MariaDB)."""
+    """A private MariaDB for the whole run (tests.support.servers.databases.mariadb.MariaDB)."""
     server = mariadb.start_private(mariadb.FEW_FILES)
     yield server
     mariadb.stop_private(server)
@@ -159,7 +160,7 @@ def mariadb_server():
 
 @pytest.fixture(scope="session")
 def postgresql_server():
-    """A private PostgreSQL for the whole run (tests.support.servers.postgresql.PostgreSQL)."""
+    """A private PostgreSQL for the whole run (tests.support.servers.databases.postgresql.PostgreSQL)."""
     server = postgresql.start_private()
     yield server
     postgresql.stop_private(server)
@@ -185,7 +186,7 @@ def keys():
 
 @pytest.fixture
 def controller():
-    """A controller that answers agents as a test sets it (tests.support.servers.controller_stub.Controller)."""
+    """A controller that answers agents as a test sets it (tests.support.servers.web.controller_stub.Controller)."""
     server = Controller()
     yield server
     server.close()

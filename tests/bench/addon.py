@@ -2,7 +2,7 @@
 
 from tests.fakes.whmcs_php.harness import Whmcs
 from tests.support import leftovers
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.databases.mariadb import start_private, stop_private
 
 ROUNDS = 2000
 

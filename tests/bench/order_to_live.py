@@ -29,7 +29,7 @@ from tests.bench.disk import Disk
 from tests.bench.material import of_shape
 from tests.bench.shapes import SHAPES
 from tests.support import leftovers
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.databases.mariadb import start_private, stop_private
 
 PROJECT = Path(__file__).resolve().parents[2]
 SEED = 7

@@ -27,7 +27,7 @@ from rich.progress import track
 from controller.bundles.source.servers.scratch import open_scratch
 from tests.support import leftovers
 from tests.support.machine.resources import pss_of
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.databases.mariadb import start_private, stop_private
 from tests.support.shops.real_shop import DATABASE, DOCROOT
 from tests.support.worlds.agent_box import PROJECT
 

@@ -15,9 +15,9 @@ from tests.bench import search_replace
 from tests.bench.disk import Disk
 from tests.bench.material import KNOWN, pin
 from tests.support.machine.resources import usage_of
-from tests.support.servers.controller_stub import Controller
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.databases.mariadb import start_private, stop_private
 from tests.support.servers.slow_disk import slow_down
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.worlds.agent_box import Box, Keys
 
 #: In addition to the tests' server of bundles: what MariaDB does by itself.

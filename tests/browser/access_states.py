@@ -9,8 +9,8 @@ from controller.db.connection.engine import transact
 from controller.db.identities.api_keys import ApiKey
 from controller.db.tables import api_keys
 from controller.db.tables import operators as operator_rows
+from tests.browser.chromium.waiting import click, until
 from tests.browser.states import LOOKER, open_path, state
-from tests.browser.waiting import click, until
 from tests.support.worlds.web_site import PASSWORD
 
 #: One who sets up a second factor, one who is changed; a key of every kind.

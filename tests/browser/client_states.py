@@ -9,8 +9,8 @@ from controller.db import proofs
 from controller.db.connection.engine import transact
 from controller.jobs.record.sealed_values import sealed
 from controller.jobs.shop import credentials
+from tests.browser.chromium.waiting import click
 from tests.browser.states import JOBS, LOOKER, TIMEOUT, appears, live, open_path, state
-from tests.browser.waiting import click
 
 CLIENT_PASSWORD = "Kq7mVd3xTb9pWn2h"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from selenium.webdriver.common.by import By
 
-from tests.browser.chrome import chrome
-from tests.browser.waiting import until
+from tests.browser.chromium.chrome import chrome
+from tests.browser.chromium.waiting import until
 from tests.support import leftovers
 from tests.support.worlds.whole import Whole
 

@@ -7,7 +7,7 @@ import requests
 from selenium.webdriver.common.by import By
 
 from shared.events import make_event
-from tests.browser.waiting import click, until
+from tests.browser.chromium.waiting import click, until
 from tests.support.worlds.web_site import OPERATOR, csrf_of
 
 TIMEOUT = 120

@@ -16,11 +16,11 @@ from controller.web.support import labels
 from controller.web.support.i18n import COOKIE
 from tests.attacks.table import attack
 from tests.browser import access_states, client_states, upkeep_states  # noqa: F401 - they register their states
-from tests.browser.axe import barriers
-from tests.browser.chrome import chrome
-from tests.browser.folds import folded
+from tests.browser.chromium.axe import barriers
+from tests.browser.chromium.chrome import chrome
+from tests.browser.chromium.folds import folded
+from tests.browser.chromium.waiting import until
 from tests.browser.states import JOBS, LOOKER, STATES
-from tests.browser.waiting import until
 from tests.support.worlds.web_site import OPERATOR, PASSWORD, Site
 
 pytestmark = pytest.mark.browser

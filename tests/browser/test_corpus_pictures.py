@@ -1,7 +1,7 @@
 """What the corpus's walk calls a broken picture."""
 
-from tests.browser.chrome import chrome
-from tests.corpus.browsing import PICTURES
+from tests.browser.chromium.chrome import chrome
+from tests.corpus.walks.browsing import PICTURES
 
 PAGE = '<img src=""><div style="display:none"><img src="" id="preview"><img src="gone.png"></div>'
 

@@ -15,7 +15,7 @@ from controller.db.connection.engine import transact
 from controller.settings.loading import load_config
 from controller.setup import installation
 from tests.browser import access_states, client_states, upkeep_states  # noqa: F401 - they register their states
-from tests.browser.chrome import chrome
+from tests.browser.chromium.chrome import chrome
 from tests.browser.states import LOOKER, STATES
 from tests.browser.test_accessibility import enter
 from tests.support.worlds.web_site import PASSWORD, Site

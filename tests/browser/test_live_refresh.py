@@ -5,9 +5,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.attacks.table import attack
-from tests.browser.chrome import chrome, complaints
-from tests.browser.test_operator_pages import sign_in
-from tests.browser.waiting import until
+from tests.browser.chromium.chrome import chrome, complaints
+from tests.browser.chromium.waiting import until
+from tests.browser.pages.test_operator_pages import sign_in
 
 pytestmark = pytest.mark.browser
 #: From now on the part is as the test says, and each look at the server is counted.

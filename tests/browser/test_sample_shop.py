@@ -3,8 +3,8 @@
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.browser.chrome import chrome, complaints
-from tests.browser.waiting import attribute_of, click, shows, text_of, until
+from tests.browser.chromium.chrome import chrome, complaints
+from tests.browser.chromium.waiting import attribute_of, click, shows, text_of, until
 from tests.support.worlds.whole import WAIT_SECONDS
 
 pytestmark = pytest.mark.browser

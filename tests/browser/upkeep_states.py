@@ -13,8 +13,8 @@ from controller.db.machines import breakers, channels, servers, workers
 from controller.db.machines.channels import Channel
 from controller.db.machines.servers import Server
 from controller.db.tables import audit as audit_table
+from tests.browser.chromium.waiting import until
 from tests.browser.states import appears, open_path, stalled, state
-from tests.browser.waiting import until
 from tests.integration.billing.events import created
 from tests.support.worlds.web_site import OPERATOR
 

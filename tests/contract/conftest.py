@@ -10,7 +10,8 @@ from controller.panels.cpanel.driver import CpanelPanel
 from controller.panels.cpanel.server import Known
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.skeleton import skeleton
-from tests.fakes.whm import Quirks, WhmDouble, hands
+from tests.fakes.whm import Quirks, WhmDouble
+from tests.fakes.whm.work import hands
 from tests.support.servers.local_server import FILES, LocalServer
 
 

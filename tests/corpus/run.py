@@ -12,9 +12,11 @@ import time
 import traceback
 from pathlib import Path
 
-from tests.corpus import compare, live, pack, table, walk
+from tests.corpus import live, pack, table
+from tests.corpus.compared import compare
 from tests.corpus.cron import cron
 from tests.corpus.shops import FAILED, STAGES, Evidence, measured, shops_below
+from tests.corpus.walks import walk
 from tests.corpus.world import world_for
 from tests.support import leftovers
 

@@ -5,8 +5,8 @@ import re
 from rich.console import Console
 from rich.table import Table
 
-from tests.corpus.browsing import ABSENT
 from tests.corpus.shops import FAILED, PASSED
+from tests.corpus.walks.browsing import ABSENT
 
 COLUMNS = ("application", "version", "language", "MB", "files", "first try", "live", "walk", "differences", "residue",
            "PHP", "seconds")  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 
 from controller.agent_archive.build import build_agent
 from tests.resume.chunks import NotedShop
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.shops.handmade import Handmade
 from tests.support.worlds.agent_box import killing_agent
 

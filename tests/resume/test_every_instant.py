@@ -17,7 +17,7 @@ from tests.resume.chunks import NotedShop
 from tests.resume.compare import check_chunks, check_left, check_same, finish, ledger_of, picture
 from tests.resume.sample import Sample
 from tests.support.machine.interpreters import interpreter
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.worlds.agent_box import killing_agent
 
 WHO = ("group", "parent", "helper")

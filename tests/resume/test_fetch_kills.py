@@ -11,8 +11,8 @@ import pytest
 from agent.bundle.fetch import PIECE_BYTES
 from shared.job import BUNDLE_FILE
 from tests.integration.agent_work.conftest import Shop, undisturbed
-from tests.support.servers.bundle_server import BundleServer
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.bundle_server import BundleServer
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.shops.handmade import Handmade, shard
 from tests.support.worlds.agent_box import killing_agent
 

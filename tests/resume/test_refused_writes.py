@@ -13,7 +13,7 @@ from shared.job import LAUNCHER_FILE
 from tests.resume.compare import check_chunks, check_same, finish, picture
 from tests.resume.sample import Sample
 from tests.resume.test_every_instant import Instant
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.worlds.agent_box import killing_agent
 
 #: The last is what is said of files that somebody has made immutable.

@@ -24,7 +24,7 @@ from tests.bench.material import KNOWN
 from tests.resume.compare import finish
 from tests.resume.test_kills import helper_of
 from tests.support.sampling import choose_day
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.worlds.agent_box import Box, killing_agent
 from tests.support.worlds.cpanel_world import install_template, pack_template
 

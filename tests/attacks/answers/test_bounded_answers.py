@@ -29,7 +29,7 @@ from controller.settings.sections import Config, MailConfig
 from controller.shop_address import ShopAddress
 from shared.errors import LANGUAGES, ShoplaunchError, advice
 from tests.attacks.table import attack
-from tests.fakes.whm.certificates import Authority
+from tests.fakes.whm.work.certificates import Authority
 from tests.support import hostile_server
 from tests.support.hostile_server import HostileServer
 from tests.support.measured import PATIENCE, ended

@@ -12,7 +12,7 @@ from agent.bundle.source import Source
 from agent.reporting.http import HttpClient
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.servers.bundle_server import BundleServer
+from tests.support.servers.web.bundle_server import BundleServer
 from tests.support.worlds.agent_box import sample_members, write_bundle
 
 SIZE = 3_000_000

@@ -12,7 +12,7 @@ from agent.reporting.http import HttpClient
 from shared.bundle import LEAST_RATE_HEADER
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.servers.bundle_server import BundleServer
+from tests.support.servers.web.bundle_server import BundleServer
 
 #: In the tests two seconds are what a minute is elsewhere, and enough is a megabyte a second.
 GRACE, RATE = 2.0, 1_000_000

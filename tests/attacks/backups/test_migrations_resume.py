@@ -11,7 +11,7 @@ from controller.db.connection.engine import make_engine
 from controller.db.tables import metadata
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
-from tests.support.servers import mysql
+from tests.support.servers.databases import mysql
 from tests.support.state.migration_kills import Kill, Killed, Server, Sqlite, bring_to, steps
 
 STEPS = steps()

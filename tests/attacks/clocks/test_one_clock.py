@@ -18,7 +18,7 @@ from controller.jobs.engine.capacity.thread_shares import PER_SERVER
 from tests.attacks.clocks.clock_process import SECONDS, SharedWorld
 from tests.attacks.table import attack
 from tests.support.machine.shifted_clock import ShiftedClock
-from tests.support.servers import mariadb, postgresql
+from tests.support.servers.databases import mariadb, postgresql
 from tests.support.state.state_database import KINDS, make_tables, new_url, url_at
 from tests.support.waiting import wait_until
 from tests.support.worlds.world import DOMAIN

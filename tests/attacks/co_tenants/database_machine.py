@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.agent_archive.build import PROJECT, fetch_wheels
-from tests.support.servers.mariadb import MariaDB
+from tests.support.servers.databases.mariadb import MariaDB
 
 _IMPOSTOR = Path(__file__).with_name("impostor.py").read_text("utf-8")
 ALICE, NAMELESS = 2_000_457, 2_000_999

@@ -18,7 +18,7 @@ from shared.errors import ShoplaunchError
 from tests.attacks.co_tenants.database_machine import MALLORY, Impostor
 from tests.attacks.co_tenants.test_database_door import PEM, REQUESTS, pem, reveals
 from tests.attacks.table import attack
-from tests.support.servers.tls_site import Authority
+from tests.support.servers.web.tls_site import Authority
 
 PASSWORD = "Geheim" + "0123456789ab"
 

@@ -17,7 +17,7 @@ from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
 from tests.attacks.co_tenants.false_controller import MALLORY, FalseController, squat
 from tests.attacks.table import attack
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.worlds.agent_box import Box, Keys, core_agent
 
 TOOLS = ("sed", "tr", "cat", "date", "mv", "rm", "grep", "base64", "gzip", "tail", "sh", "ls")

@@ -15,7 +15,7 @@ from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
 from tests.attacks.co_tenants.database_machine import MALLORY, Impostor
 from tests.attacks.table import attack
-from tests.support.servers.tls_site import Authority
+from tests.support.servers.web.tls_site import Authority
 
 PASSWORD = "Geheim" + "0123456789ab"
 SECONDS = 30

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from tests.attacks.co_tenants.database_machine import MALLORY, NAMELESS, Machine
 from tests.attacks.co_tenants.impostor import SALT
 from tests.attacks.table import attack
-from tests.support.servers.tls_site import Authority
+from tests.support.servers.web.tls_site import Authority
 
 TAKEN = "/tmp/mysql.sock"
 PORT = 3306

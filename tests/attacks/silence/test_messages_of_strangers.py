@@ -11,7 +11,7 @@ from controller.jobs.engine.broker.listener import Listener
 from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.settings.sections import EngineConfig
 from tests.attacks.table import attack
-from tests.support.servers import redis
+from tests.support.servers.brokers import redis
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root
@@ -28,7 +28,7 @@ class Local:
 
 @pytest.fixture(scope="module")
 def server():
-    """A private Redis (tests.support.servers.redis.Redis)."""
+    """A private Redis (tests.support.servers.brokers.redis.Redis)."""
     made = redis.start_private()
     yield made
     redis.stop_private(made)

@@ -9,7 +9,7 @@ from controller.setup import removal, stored_bundles
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.integration.web.api.test_bundle_downloads import NAME, put_bundle
-from tests.support.servers.object_store import ObjectStoreServer
+from tests.support.servers.web.object_store import ObjectStoreServer
 from tests.support.worlds.web_site import Site
 
 

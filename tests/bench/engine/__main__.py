@@ -23,7 +23,7 @@ from rich.table import Table
 from tests.bench.engine.broker import KINDS, Broker
 from tests.bench.engine.fleet import Fleet, end_when_asked, running, version_of, waited
 from tests.support import leftovers
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.databases.mariadb import start_private, stop_private
 from tests.support.state.state_database import url_at
 
 PROJECT = Path(__file__).resolve().parents[3]

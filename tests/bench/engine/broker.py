@@ -2,7 +2,7 @@
 
 import threading
 
-from tests.support.servers import rabbitmq, redis
+from tests.support.servers.brokers import rabbitmq, redis
 
 KINDS = {"redis": redis, "rabbitmq": rabbitmq}
 

@@ -25,9 +25,9 @@ from tests.bench.engine.__main__ import CONNECTIONS, PROJECT, SECONDS_PER_ORDER,
 from tests.bench.engine.double import SLOWEST_SECONDS
 from tests.bench.engine.fleet import Fleet, end_when_asked, running
 from tests.support import leftovers
-from tests.support.servers import mariadb
+from tests.support.servers.brokers.redis import Redis
+from tests.support.servers.databases import mariadb
 from tests.support.servers.machines import Machine, new_folder
-from tests.support.servers.redis import Redis
 from tests.support.state.state_database import url_at
 
 MACHINES = ("north", "south")

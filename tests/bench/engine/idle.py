@@ -27,7 +27,7 @@ from controller.settings.loading import load_config
 from tests.bench.engine.fleet import end_when_asked
 from tests.bench.many_jobs import fill
 from tests.support import leftovers
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.databases.mariadb import start_private, stop_private
 from tests.support.state.state_database import url_at
 from tests.support.worlds.web_site import populate
 

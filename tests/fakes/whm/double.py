@@ -9,16 +9,16 @@ import threading
 import urllib.parse
 from pathlib import Path
 
-from tests.fakes.whm import hands
-from tests.fakes.whm.auth import Door
-from tests.fakes.whm.calls import Calls
-from tests.fakes.whm.certificates import Authority
-from tests.fakes.whm.engine import Engine, can_bind
 from tests.fakes.whm.functions import accounts
+from tests.fakes.whm.protocol.auth import Door
+from tests.fakes.whm.protocol.calls import Calls
+from tests.fakes.whm.protocol.server import Port
+from tests.fakes.whm.protocol.texts import say
 from tests.fakes.whm.quirks import Quirks
-from tests.fakes.whm.server import Port
 from tests.fakes.whm.state import INITIAL_ACLS, Package, Site, State
-from tests.fakes.whm.texts import say
+from tests.fakes.whm.work import hands
+from tests.fakes.whm.work.certificates import Authority
+from tests.fakes.whm.work.engine import Engine, can_bind
 
 WHM_PORT = 2087
 CPANEL_PORT = 2083

@@ -40,7 +40,7 @@ class Page:
 
 
 class Whmcs:
-    """One WHMCS with the addon's files, on a new database of `server` (tests.support.servers.mariadb.MariaDB)."""
+    """One WHMCS with the addon's files, on a new database of `server` (a MariaDB of tests/support)."""
 
     def __init__(self, server, php="php"):
         self.server, self.php = server, php

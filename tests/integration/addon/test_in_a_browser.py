@@ -4,9 +4,9 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 
-from tests.browser.axe import barriers
-from tests.browser.chrome import chrome, complaints
-from tests.browser.waiting import until
+from tests.browser.chromium.axe import barriers
+from tests.browser.chromium.chrome import chrome, complaints
+from tests.browser.chromium.waiting import until
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 840}

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from shared.events import PERCENT_AFTER
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.controller_stub import Controller
 
 
 def test_409_ends_the_agent_at_once_and_it_touches_nothing(box, controller):

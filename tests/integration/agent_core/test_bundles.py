@@ -14,7 +14,7 @@ from agent.bundle.source import Source, token_for
 from agent.reporting.http import HttpClient
 from shared.encoding import canonical_json
 from shared.errors import ShoplaunchError
-from tests.support.servers.bundle_server import BundleServer
+from tests.support.servers.web.bundle_server import BundleServer
 from tests.support.worlds.agent_box import killing_agent, sample_members, small_manifest, write_bundle
 
 

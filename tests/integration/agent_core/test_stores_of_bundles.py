@@ -12,7 +12,7 @@ from agent.bundle.source import Source, source_of
 from agent.reporting.http import HttpClient
 from shared.errors import ShoplaunchError
 from tests.support.answers import send_answer
-from tests.support.servers.bundle_server import BundleServer
+from tests.support.servers.web.bundle_server import BundleServer
 from tests.support.worlds.agent_box import sample_members, write_bundle
 
 

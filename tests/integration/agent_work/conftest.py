@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.support.servers.controller_stub import Controller
 from tests.support.servers.local_server import LocalServer
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.shops.handmade import Handmade
 from tests.support.worlds.agent_box import Box, killing_agent
 
@@ -90,8 +90,8 @@ def shop(mariadb_server, bundle, controller, keys, agent):
 
 @pytest.fixture
 def site(mariadb_server):
-    """A database for contexts made by hand (tests.integration.agent_work.site.Site)."""
-    from tests.integration.agent_work.site import Site
+    """A database for contexts made by hand (tests.integration.agent_work.database.site.Site)."""
+    from tests.integration.agent_work.database.site import Site
 
     made = Site(mariadb_server)
     yield made

@@ -15,7 +15,7 @@ import pytest
 from agent.database.patience import Patience
 from agent.session.context import Context
 from shared.errors import ShoplaunchError
-from tests.support.servers.bundle_server import BundleServer
+from tests.support.servers.web.bundle_server import BundleServer
 from tests.support.shops.handmade import shard
 from tests.support.worlds.agent_box import Box
 
@@ -149,7 +149,7 @@ def test_a_home_that_is_full_altogether_is_reported_and_goes_on_once_there_is_ro
 @pytest.mark.sampled(of=3, rests=True)
 def test_a_database_that_is_away_for_twenty_seconds_is_waited_for(bundle, controller, keys, agent):
     from tests.integration.agent_work.conftest import Shop
-    from tests.support.servers.mariadb import start_private, stop_private
+    from tests.support.servers.databases.mariadb import start_private, stop_private
 
     server = start_private()
     try:
@@ -174,7 +174,7 @@ def test_a_database_that_is_away_for_five_minutes_in_the_middle_of_the_import_co
     bundle, controller, keys, agent
 ):
     from tests.integration.agent_work.conftest import Shop
-    from tests.support.servers.mariadb import start_private, stop_private
+    from tests.support.servers.databases.mariadb import start_private, stop_private
 
     # One chunk waits until the server is gone
     *_, (text, _rows) = bundle.texts

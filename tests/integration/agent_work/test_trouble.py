@@ -9,7 +9,7 @@ import pytest
 
 from agent.tree import holding_page
 from shared.encoding import sha256_hex
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.databases.mariadb import start_private, stop_private
 from tests.support.shops.handmade import CELLS, place
 
 

@@ -3,14 +3,14 @@
 import pytest
 
 from controller.db.connection.engine import make_engine
-from tests.support.servers import rabbitmq, redis
+from tests.support.servers.brokers import rabbitmq, redis
 from tests.support.state.state_database import make_tables, url_at
 from tests.support.worlds.world import World
 
 
 @pytest.fixture(scope="package")
 def redis_server():
-    """A private Redis (tests.support.servers.redis.Redis)."""
+    """A private Redis (tests.support.servers.brokers.redis.Redis)."""
     server = redis.start_private()
     yield server
     redis.stop_private(server)
@@ -18,7 +18,7 @@ def redis_server():
 
 @pytest.fixture(scope="package")
 def rabbitmq_server():
-    """A private RabbitMQ (tests.support.servers.rabbitmq.RabbitMQ)."""
+    """A private RabbitMQ (tests.support.servers.brokers.rabbitmq.RabbitMQ)."""
     server = rabbitmq.start_private()
     yield server
     rabbitmq.stop_private(server)

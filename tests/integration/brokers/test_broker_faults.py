@@ -13,8 +13,8 @@ from controller.jobs.engine.broker.publisher import BrokerHints
 from controller.jobs.engine.engine_context import EngineContext
 from controller.settings.sections import EngineConfig
 from tests.integration.brokers.local_hints import LocalHints
-from tests.support.servers import redis
-from tests.support.servers.tls_site import Authority
+from tests.support.servers.brokers import redis
+from tests.support.servers.web.tls_site import Authority
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.root

@@ -17,7 +17,7 @@ KINDS = ("redis", "rabbitmq")
 _KILLED = """
 import os, pathlib, signal, sys
 from tests.support import leftovers
-from tests.support.servers import rabbitmq, redis
+from tests.support.servers.brokers import rabbitmq, redis
 leftovers.note_folders(pathlib.Path(sys.argv[2]))
 server = {"redis": redis, "rabbitmq": rabbitmq}[sys.argv[1]].start_private()
 print(server.directory, server.port, flush=True)

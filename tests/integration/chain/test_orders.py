@@ -6,8 +6,8 @@ import pytest
 import requests
 from selenium.webdriver.common.by import By
 
-from tests.browser.chrome import chrome, complaints
-from tests.browser.waiting import click, text_of, until
+from tests.browser.chromium.chrome import chrome, complaints
+from tests.browser.chromium.waiting import click, text_of, until
 from tests.integration.chain.conftest import BIRTHS, SHOPS, doors
 from tests.integration.chain.habits import HABITS_OF_CRON
 from tests.integration.chain.outcome import READY, WELCOME, assert_everything_is_there_once

@@ -33,8 +33,8 @@ def world(tmp_path, engine):
 
 @pytest.fixture(scope="session")
 def tls_authority(tmp_path_factory):
-    """An authority whose certificates nobody but these tests believes (tests.support.servers.tls_site.Authority)."""
-    from tests.support.servers.tls_site import Authority
+    """An authority whose certificates nobody but these tests believes (tls_site.Authority)."""
+    from tests.support.servers.web.tls_site import Authority
 
     return Authority(tmp_path_factory.mktemp("authority"))
 
@@ -42,7 +42,7 @@ def tls_authority(tmp_path_factory):
 @pytest.fixture
 def secure(world, tls_authority):
     """The shop's server over TLS, with a certificate of the test's authority for the shop's name."""
-    from tests.support.servers.tls_site import TlsSite
+    from tests.support.servers.web.tls_site import TlsSite
 
     site = TlsSite(tls_authority.issue("shop.example.com"))
     world.panel.tls_port = site.port

@@ -18,7 +18,7 @@ from controller.panels.local.private_stack.stack import free_port
 from controller.panels.local.settings import LocalSettings
 from shared.errors import ShoplaunchError
 from tests.attacks.co_tenants.database_machine import MALLORY, Impostor
-from tests.support.servers.tls_site import Authority
+from tests.support.servers.web.tls_site import Authority
 
 REMOTE = Answer(True, {"host": "127.0.0.1", "is_remote": "1"})
 

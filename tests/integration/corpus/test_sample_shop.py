@@ -5,10 +5,11 @@ import subprocess
 
 import pytest
 
-from tests.corpus import compare, live, pack, table
+from tests.corpus import live, pack, table
+from tests.corpus.compared import compare
 from tests.corpus.shops import PASSED, Evidence, shops_below
 from tests.corpus.world import world_for
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.databases.mariadb import start_private, stop_private
 from tests.support.shops import sample_shop
 
 pytestmark = [pytest.mark.root, pytest.mark.cron, pytest.mark.sampled(of=2, rests=True, turn="sample")]

@@ -8,7 +8,7 @@ import base64
 import re
 from html import escape
 
-from tests.browser.chrome import chrome
+from tests.browser.chromium.chrome import chrome
 
 WIDTH, ROW = 1440, 34
 COLUMNS = 24

@@ -5,7 +5,7 @@ import pytest
 
 from controller.panels.local.services import mariadb
 from shared.errors import ShoplaunchError
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.databases.mariadb import start_private, stop_private
 
 pytestmark = pytest.mark.root
 

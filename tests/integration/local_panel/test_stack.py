@@ -13,8 +13,8 @@ from controller.panels.local.private_stack.stack import Stack, free_port
 from shared.errors import ShoplaunchError
 from tests.attacks.table import attack
 from tests.support.machine.changed_machine import NAMELESS, run_where
+from tests.support.servers.databases.mariadb import certificate_options
 from tests.support.servers.local_server import as_user
-from tests.support.servers.mariadb import certificate_options
 
 pytestmark = pytest.mark.root
 

@@ -3,15 +3,15 @@
 import pytest
 
 from controller.bundles.residue.bundle_reader import open_bundle
-from tests.support.servers.mariadb import stop_private
-from tests.support.servers.mysql import HINT, find, start_private
+from tests.support.servers.databases.mariadb import stop_private
+from tests.support.servers.databases.mysql import HINT, find, start_private
 from tests.support.shops.packing import small_shop
 from tests.support.worlds.agent_box import Box
 
 
 @pytest.fixture(scope="session")
 def mysql_server():
-    """A running MySQL (tests.support.servers.mysql.MySQL); skips where there is none."""
+    """A running MySQL (tests.support.servers.databases.mysql.MySQL); skips where there is none."""
     if find() is None:
         pytest.skip(HINT)
     server = start_private()

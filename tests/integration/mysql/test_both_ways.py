@@ -4,7 +4,7 @@
 
 import pytest
 
-from tests.support.shops import awkward_rows
+from tests.support.shops.databases import awkward_rows
 from tests.support.shops.packing import packed, server_url
 
 #: What both servers understand and each has its own way of printing.

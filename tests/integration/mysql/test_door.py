@@ -13,8 +13,8 @@ from controller.agent_archive.build import fetch_wheels
 from controller.agent_archive.locations import PROJECT
 from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
-from tests.support.servers.mariadb import stop_private
-from tests.support.servers.mysql import HINT, find, start_private
+from tests.support.servers.databases.mariadb import stop_private
+from tests.support.servers.databases.mysql import HINT, find, start_private
 
 ASK = """
 import json, sys

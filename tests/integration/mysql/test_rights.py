@@ -3,7 +3,7 @@
 import pytest
 
 from agent.stages import preflight
-from tests.integration.agent_work.site import Site
+from tests.integration.agent_work.database.site import Site
 from tests.support.error_codes import error_code
 
 

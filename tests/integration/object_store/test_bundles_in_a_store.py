@@ -13,7 +13,7 @@ from controller.object_store.store import ObjectStore
 from controller.settings.sections import BundleStoreConfig
 from shared.errors import ShoplaunchError
 from tests.integration.web.api.test_bundle_downloads import NAME, put_bundle
-from tests.support.servers.object_store import ObjectStoreServer
+from tests.support.servers.web.object_store import ObjectStoreServer
 from tests.support.worlds.agent_box import Box, Keys
 from tests.support.worlds.web_site import Site
 

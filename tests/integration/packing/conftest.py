@@ -4,7 +4,8 @@
 
 import pytest
 
-from tests.support.shops import awkward_rows, sample_shop
+from tests.support.shops import sample_shop
+from tests.support.shops.databases import awkward_rows
 from tests.support.shops.packing import server_url, small_shop
 
 DOMAIN = "template.shop.example"

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.integration.pythons.test_memory import MIB, MOST_MEMORY
-from tests.support.shops.many_tables import ROWS, ManyTables
+from tests.support.shops.databases.many_tables import ROWS, ManyTables
 
 #: What names, digests and definition of one table take beyond what any restore takes.
 TABLE_BYTES = 2 * 1024

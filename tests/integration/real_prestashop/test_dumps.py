@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.shops.live_dumps import STYLES
+from tests.support.shops.databases.live_dumps import STYLES
 from tests.support.shops.real_variant import write_variants
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.browser.chrome import chrome
+from tests.browser.chromium.chrome import chrome
 from tests.integration.real_prestashop.test_browser import (
     check_page,
     click,

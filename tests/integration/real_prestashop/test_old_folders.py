@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from controller.agent_archive.build import build_agent
-from tests.browser.chrome import chrome
+from tests.browser.chromium.chrome import chrome
 from tests.integration.real_prestashop.test_browser import check_page, click, one, pictures, visit
 from tests.integration.real_prestashop.test_old_php import (  # noqa: F401 - fixtures among them
     bundle,
@@ -20,7 +20,7 @@ from tests.integration.real_prestashop.test_old_php import (  # noqa: F401 - fix
     sign_in,
     variants,
 )
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.shops.real_shop import PACK_SECONDS, SHOP_NAME
 from tests.support.traces import Traces
 from tests.support.worlds.agent_box import Keys

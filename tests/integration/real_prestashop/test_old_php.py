@@ -22,14 +22,14 @@ from controller.jobs.shop.values import located, make_private_values
 from controller.panels.local.private_stack.stack import free_port
 from controller.shop_address import ShopAddress
 from shared.encoding import sha256_hex
-from tests.browser.chrome import chrome
+from tests.browser.chromium.chrome import chrome
 from tests.integration.real_prestashop import test_browser as walk
 from tests.integration.real_prestashop.test_browser import check_page, click, one, pictures, visit, wait_for
 from tests.integration.real_prestashop.test_shops import SECRETS as LATER_SECRETS
 from tests.integration.real_prestashop.test_variants import seen
-from tests.support.servers.controller_stub import Controller
-from tests.support.servers.mariadb import MariaDB
+from tests.support.servers.databases.mariadb import MariaDB
 from tests.support.servers.php_versions import WASM, wasm_folder
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.shops.real_shop import DOCROOT, SHOP_NAME, is_1_6, parameters
 from tests.support.shops.real_variant import LOGO_SIZE, NAME, PRODUCT_NAME, write_variants
 from tests.support.traces import Traces

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.chrome import chrome
+from tests.browser.chromium.chrome import chrome
 from tests.integration.real_prestashop.test_browser import check_page, one, pictures, visit
 from tests.support.shops.real_variant import LOGO_SIZE, NAME, PRODUCT_NAME, product, sizes_of_the_logo
 

@@ -49,7 +49,7 @@ def shop(house, add_module, monkeypatch):
     add_module(follow_ups, PAINT.name, SOURCE)
     monkeypatch.setitem(KINDS, PAINT.name, PAINT)
     for name in ("job", "service", "state"):
-        # The second place: tests/unit/house/test_registries.py holds these to the registry
+        # The second place: tests/unit/house/sources/test_registries.py holds these to the registry
         kind = load_schema(name)["properties"]["kind"]
         monkeypatch.setitem(kind, "enum", [*kind["enum"], PAINT.name])
     house.add_bundle("later", jobs={**JOBS, PAINT.name: ENTRY})

@@ -7,17 +7,17 @@ import sys
 
 import pytest
 
-from tests.browser.chrome import BROWSERS
+from tests.browser.chromium.chrome import BROWSERS
 from tests.support import leftovers
 from tests.support.machine.resources import words_of
 from tests.support.waiting import wait_until
 
 MARIADB = """
-from tests.support.servers import mariadb
+from tests.support.servers.databases import mariadb
 server = mariadb.start_private(mariadb.FEW_FILES)
 """
 BROWSER = """
-from tests.browser.chrome import chrome
+from tests.browser.chromium.chrome import chrome
 opened = chrome()
 opened.__enter__().get("data:text/html,<p>Left open</p>")
 """

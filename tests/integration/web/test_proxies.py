@@ -18,8 +18,8 @@ from requests.adapters import HTTPAdapter
 from controller.db.identities.logins import MAX_PER_ADDRESS
 from controller.panels.local.private_stack.stack import free_port
 from shared.events import make_event
-from tests.support.servers import proxy as proxies
-from tests.support.servers.tls_site import Authority
+from tests.support.servers.web import proxy as proxies
+from tests.support.servers.web.tls_site import Authority
 from tests.support.worlds.web_site import Site, an_order, csrf_of
 
 SECONDS = 40

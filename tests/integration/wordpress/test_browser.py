@@ -4,8 +4,8 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as expected
 
-from tests.browser.chrome import chrome, complaints
-from tests.browser.waiting import wait_for
+from tests.browser.chromium.chrome import chrome, complaints
+from tests.browser.chromium.waiting import wait_for
 
 pytestmark = pytest.mark.browser
 PAGE_SECONDS = 180

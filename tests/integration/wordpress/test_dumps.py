@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.shops.live_dumps import STYLES, Dumps
+from tests.support.shops.databases.live_dumps import STYLES, Dumps
 
 
 @pytest.fixture(scope="module")

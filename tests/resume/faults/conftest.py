@@ -8,7 +8,7 @@ from tests.resume.faults.disks import Places
 from tests.resume.faults.model import Fault
 from tests.resume.faults.world import FaultyRestore
 from tests.resume.sample import ENGINES, Sample
-from tests.support.servers.mariadb import start_private, stop_private
+from tests.support.servers.databases.mariadb import start_private, stop_private
 from tests.support.worlds.agent_box import killing_agent
 
 #: Every commit is on the disk before it is answered; nobody waits long for a table; a small server starts again soon.
@@ -20,7 +20,7 @@ OPTIONS = (
 
 @pytest.fixture(scope="package")
 def fault_server():
-    """A database server of its own: it is killed and started again (tests.support.servers.mariadb.MariaDB)."""
+    """A database server of its own: it is killed and started again (a MariaDB of tests/support)."""
     server = start_private(OPTIONS)
     yield server
     stop_private(server)

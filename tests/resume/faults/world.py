@@ -15,7 +15,7 @@ from shared.job import BUNDLE_FILE
 from tests.resume.chunks import NotedShop
 from tests.resume.compare import check_chunks, check_left, check_same, finish, ledger_of, picture
 from tests.resume.test_kills import helper_of
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.controller_stub import Controller
 
 
 class Account(NotedShop):

@@ -17,7 +17,7 @@ from controller.panels.local.driver import LocalPanel
 from controller.panels.local.private_stack.config import install_mariadb
 from controller.panels.local.private_stack.stack import Stack
 from controller.panels.local.settings import LocalSettings
-from tests.support.servers.mariadb import certificate_options, copy_data, template_folder
+from tests.support.servers.databases.mariadb import certificate_options, copy_data, template_folder
 from tests.support.worlds.accounts import remove_account
 
 FILES = SkeletonFiles(launcher=b"#!/bin/sh\nexit 0\n", agent=b"PK not really an agent\n" * 500)

@@ -164,7 +164,7 @@ TEXT_COLUMNS = {"ps_product": ["name"], "ps_configuration": ["name", "value"]}
 
 
 class Handmade:
-    """A whole bundle; `members` may be changed before `write`. `server` is a tests.support.servers.mariadb.MariaDB."""
+    """A whole bundle; `members` may be changed before `write`. `server` is a MariaDB of tests/support."""
 
     tables = TABLES
     digest_sql = DIGESTS

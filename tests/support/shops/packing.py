@@ -145,7 +145,7 @@ class Quiet:
 
 
 def server_url(server, database=None):
-    """Return the URL of a tests.support.servers.mariadb server as packer and scratch take it."""
+    """Return the URL of a tests.support.servers.databases.mariadb server as packer and scratch take it."""
     return f"mysql://root@localhost/{database or ''}?unix_socket={server.socket}"
 
 

@@ -19,9 +19,9 @@ from controller.recipes.base import PackOptions
 from controller.recipes.prestashop.recipe import PrestaShop
 from tests.fakes.folder_panel import FolderPanel
 from tests.support.packers_view import packers_view
-from tests.support.servers.controller_stub import Controller
-from tests.support.servers.relay import Relay
-from tests.support.servers.tls_site import TlsProxy
+from tests.support.servers.web.controller_stub import Controller
+from tests.support.servers.web.relay import Relay
+from tests.support.servers.web.tls_site import TlsProxy
 from tests.support.shops import sample_shop
 from tests.support.worlds.agent_box import Box
 from tests.support.worlds.world import DOMAIN, SECRETS, World

@@ -19,7 +19,7 @@ import pymysql
 from controller.panels.local.php_versions import installed_binaries
 from shared.bundle import LEDGER_TABLE
 from shared.signing import PURPOSE_JOB, serializer
-from tests.support.shops.live_dumps import Dumps
+from tests.support.shops.databases.live_dumps import Dumps
 from tests.support.shops.real_variant import write_variants
 from tests.support.waiting import wait_until
 from tests.support.worlds.whole import BUNDLE, SERVER, Whole

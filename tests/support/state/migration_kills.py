@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from controller.backups.loading import count_on
 from controller.db import migrate
 from controller.db.connection.engine import make_engine
-from tests.support.servers import mariadb
+from tests.support.servers.databases import mariadb
 
 #: What changes nothing.
 _LOOKS = ("SELECT", "SHOW", "PRAGMA", "DESCRIBE", "SET", "BEGIN", "START")

@@ -21,7 +21,7 @@ from controller.panels.cpanel.server import Known
 from controller.panels.cpanel.settings import CpanelSettings
 from controller.panels.cpanel.start.starter import starter_key
 from shared.events import make_event
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.shops import sample_shop
 from tests.support.shops.packing import Quiet, server_url
 from tests.support.worlds.world import World

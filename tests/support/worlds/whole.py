@@ -27,8 +27,8 @@ from controller.jobs.intake.service import open_service
 from controller.settings.loading import load_config
 from controller.web.api.signed_requests import signature
 from shared.bundle import LEDGER_TABLE, MANIFEST
+from tests.support.servers.databases.mariadb import certificate_options
 from tests.support.servers.local_server import SMALL_DATABASE, copy_new_data
-from tests.support.servers.mariadb import certificate_options
 from tests.support.shops import sample_shop
 from tests.support.users.commands import run_within
 from tests.support.waiting import wait_until

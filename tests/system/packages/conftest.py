@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.pages import PROJECT
-from tests.system.packages.tree import Tree
+from tests.system.packages.machines.tree import Tree
 
 BUILDER = PROJECT / "packaging" / "debian" / "build.py"
 

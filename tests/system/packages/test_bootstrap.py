@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.pages import PROJECT
-from tests.system.packages.bases import RELEASES, base_of
-from tests.system.packages.tree import Tree
+from tests.system.packages.machines.bases import RELEASES, base_of
+from tests.system.packages.machines.tree import Tree
 
 pytestmark = [
     pytest.mark.root,

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from tests.support.waiting import wait_until
-from tests.system.packages.machine import Machine
-from tests.system.packages.operating import UNITS, is_active
+from tests.system.packages.machines.machine import Machine
+from tests.system.packages.machines.operating import UNITS, is_active
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 EXAMPLE = "/usr/share/doc/shoplaunch/examples/caddy/Caddyfile"

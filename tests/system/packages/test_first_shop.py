@@ -10,10 +10,10 @@ import pytest
 
 from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import sample_members, small_manifest, write_bundle
-from tests.system.packages.billing import BesideWhmcs
 from tests.system.packages.conftest import build
-from tests.system.packages.machine import Machine
-from tests.system.packages.operating import (
+from tests.system.packages.machines.billing import BesideWhmcs
+from tests.system.packages.machines.machine import Machine
+from tests.system.packages.machines.operating import (
     BACKUPS,
     SERVICES,
     TIMERS,
@@ -33,7 +33,7 @@ from tests.system.packages.operating import (
     shown,
     until_live,
 )
-from tests.system.packages.tree import SECONDS
+from tests.system.packages.machines.tree import SECONDS
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 #: Sends an order as a billing system's queue does, again until it is taken, while the package is upgraded.

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from tests.support.waiting import wait_until
-from tests.system.packages.bases import base_of
-from tests.system.packages.machine import Machine
-from tests.system.packages.operating import (
+from tests.system.packages.machines.bases import base_of
+from tests.system.packages.machines.machine import Machine
+from tests.system.packages.machines.operating import (
     SERVICES,
     UNITS,
     answers,

@@ -7,10 +7,11 @@ import shutil
 import pytest
 
 from tests.support.waiting import wait_until
-from tests.system.packages.bases import RELEASES, base_of
-from tests.system.packages.operating import follow, lines_back
-from tests.system.packages.test_killed_installer import is_whole, killed_while_it_unpacks
-from tests.system.packages.test_upgrades import (
+from tests.system.packages.machines.bases import RELEASES, base_of
+from tests.system.packages.machines.operating import follow, lines_back
+from tests.system.packages.machines.tree import Tree
+from tests.system.packages.upgrades.test_killed_installer import is_whole, killed_while_it_unpacks
+from tests.system.packages.upgrades.test_upgrades import (
     LATER_TABLES,
     STATE,
     in_use,
@@ -19,7 +20,6 @@ from tests.system.packages.test_upgrades import (
     state_of,
     tried,
 )
-from tests.system.packages.tree import Tree
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.users.terminal import at_terminal
 from tests.support.waiting import wait_until
-from tests.system.packages.machine import Machine
-from tests.system.packages.operating import STATE, UNITS, is_active, main_process, rows
+from tests.system.packages.machines.machine import Machine
+from tests.system.packages.machines.operating import STATE, UNITS, is_active, main_process, rows
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 SETTINGS, TOKEN = "/etc/shoplaunch/shoplaunch.toml", "/etc/shoplaunch/cp1.token"

@@ -7,8 +7,8 @@ import pytest
 from controller.backups.sealing import MAGIC
 from tests.pages import PROJECT
 from tests.support.waiting import wait_until
-from tests.system.packages.machine import Machine
-from tests.system.packages.operating import BACKUPS, PAGE, STATE, TIMERS, log_of, rows
+from tests.system.packages.machines.machine import Machine
+from tests.system.packages.machines.operating import BACKUPS, PAGE, STATE, TIMERS, log_of, rows
 
 pytestmark = [pytest.mark.root, pytest.mark.nightly]
 #: In the place of each night; without the delay that keeps many machines apart.

@@ -13,8 +13,8 @@ import yaml
 
 from controller.settings.sections import Config
 from tests.pages import PROJECT
-from tests.system.packages.machine import Machine
-from tests.system.packages.operating import BACKUPS, PAGE, STATE, TIMERS, is_active
+from tests.system.packages.machines.machine import Machine
+from tests.system.packages.machines.operating import BACKUPS, PAGE, STATE, TIMERS, is_active
 
 UNITS = PROJECT / "packaging" / "systemd"
 SERVICES = sorted(UNITS.glob("*.service"))

@@ -4,13 +4,13 @@ _PACKAGES = "tests/system/packages"
 FIRST_SHOP = f"{_PACKAGES}/test_first_shop.py::test_the_page_leads_from_the_package_to_a_living_shop"
 BACK = f"{_PACKAGES}/test_first_shop.py::test_the_page_leads_back_to_the_former_version_and_shops_live_on"
 BACK_OF_A_SERVER = (
-    f"{_PACKAGES}/test_upgrades.py::"
+    f"{_PACKAGES}/upgrades/test_upgrades.py::"
     "test_the_page_leads_back_to_the_former_version_where_a_server_has_the_state"
 )  # fmt: skip
-MOVED = f"{_PACKAGES}/test_upgrades.py::test_the_page_leads_to_another_machine"
-IMAGE = f"{_PACKAGES}/test_image.py::TestImage::test_the_page_leads_back_to_the_former_image"
+MOVED = f"{_PACKAGES}/upgrades/test_upgrades.py::test_the_page_leads_to_another_machine"
+IMAGE = f"{_PACKAGES}/artefacts/test_image.py::TestImage::test_the_page_leads_back_to_the_former_image"
 COMPOSED = (
-    f"{_PACKAGES}/test_image.py::TestImage::"
+    f"{_PACKAGES}/artefacts/test_image.py::TestImage::"
     "test_composed_the_page_leads_to_a_newer_image_and_back_to_the_former"
 )  # fmt: skip
 

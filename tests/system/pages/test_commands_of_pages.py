@@ -98,7 +98,7 @@ def has_test(identity):
 
 def firsts_of(identity):
     """Return how the lines begin from which on the module of a test, or what it shares, follows a block of the page."""
-    shared = PROJECT / "tests" / "system" / "packages" / "operating.py"
+    shared = PROJECT / "tests" / "system" / "packages" / "machines" / "operating.py"
     texts = [path.read_text("utf-8") for path in (PROJECT / identity.split("::")[0], shared)]
     return [first for text in texts for first in re.findall(r'block_from\("([^"]+)"\)', text)]
 
@@ -116,7 +116,7 @@ def is_followed(text, firsts):
 
 def test_the_test_that_runs_a_command_of_a_page_is_there():
     assert [text for text, identity in FOLLOWED.items() if not has_test(identity)] == []
-    assert not has_test("tests/system/packages/test_image.py::TestImage::test_of_nothing")
+    assert not has_test("tests/system/packages/artefacts/test_image.py::TestImage::test_of_nothing")
     assert not has_test("tests/system/packages/test_nothing.py::test_the_page")
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.corpus import compare_tables, compare_tree, replaced, residue
+from tests.corpus.compared import compare_tables, compare_tree, replaced, residue
 from tests.corpus.template import Template
 
 ROW = {"shop_url": "http://tea.example:8080/boutique/", "account": "tea", "domain": "tea.example", "shop_name": "Tea"}

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.corpus import browsing, walk, walk_prestashop, walker
+from tests.corpus.walks import browsing, walk, walk_prestashop, walker
 
 
 def test_a_picture_the_template_lacks_too_is_no_fault_of_the_shop(tmp_path):

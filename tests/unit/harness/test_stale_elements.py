@@ -5,7 +5,7 @@ import json
 import pytest
 from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 
-from tests.browser.chrome import StaleIsStale
+from tests.browser.chromium.chrome import StaleIsStale
 
 LEFT = 'unknown error: unhandled inspector error: {"code":-32000,"message":"%s"}'
 

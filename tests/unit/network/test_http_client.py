@@ -16,7 +16,7 @@ from controller.network.words import shown
 from tests.support.clock import Clock
 from tests.support.hostile_server import HostileServer
 from tests.support.machine.dead_address import dead_address
-from tests.support.servers.tls_site import Authority, TlsSite
+from tests.support.servers.web.tls_site import Authority, TlsSite
 
 LIMITS = Limits(seconds=60, body_bytes=1000)
 GET = HttpRequest("GET", "/")

@@ -3,8 +3,8 @@
 import hashlib
 import re
 
-from tests.fakes.whm.registry import api2
-from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.protocol.registry import api2
+from tests.fakes.whm.protocol.texts import Refusal
 
 FIELDS = ("minute", "hour", "day", "month", "weekday")
 SIX = (*FIELDS, "command")

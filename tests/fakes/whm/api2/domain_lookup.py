@@ -1,6 +1,6 @@
 """API 2 DomainLookup: the document root."""
 
-from tests.fakes.whm.registry import api2
+from tests.fakes.whm.protocol.registry import api2
 
 
 @api2("DomainLookup", "getdocroot", ("domain",))

@@ -4,10 +4,10 @@ import posixpath
 import time
 from functools import partial
 
-from tests.fakes.whm import hands
-from tests.fakes.whm.hands import FileError
-from tests.fakes.whm.registry import api2
-from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.protocol.registry import api2
+from tests.fakes.whm.protocol.texts import Refusal
+from tests.fakes.whm.work import hands
+from tests.fakes.whm.work.hands import FileError
 
 fileman = partial(api2, "Fileman", feature="filemanager")
 OPERATIONS = ("copy", "move", "rename", "chmod", "extract", "link", "unlink", "trash")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from controller.panels.local.services.apache import DOMAIN
 from tests.fakes.whm.functions.passwords import strength
-from tests.fakes.whm.registry import Answer, whm
+from tests.fakes.whm.protocol.registry import Answer, whm
+from tests.fakes.whm.protocol.texts import Refusal
 from tests.fakes.whm.state import Hosting
-from tests.fakes.whm.texts import Refusal
 from tests.fakes.whm.uapi import lang_php
 
 USERNAME = re.compile(r"[a-z][a-z0-9]{0,15}\Z")

@@ -1,7 +1,7 @@
 """WHM functions for packages: listpkgs, getpkginfo."""
 
-from tests.fakes.whm.registry import whm
-from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.protocol.registry import whm
+from tests.fakes.whm.protocol.texts import Refusal
 
 WANT = ("all", "creatable", "editable", "viewable")
 

@@ -1,8 +1,8 @@
 """WHM functions for the server itself: applist, installable_mysql_versions, batch; and the door to UAPI."""
 
-from tests.fakes.whm import envelopes as shape
-from tests.fakes.whm.registry import WHM, whm
-from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.protocol import envelopes as shape
+from tests.fakes.whm.protocol.registry import WHM, whm
+from tests.fakes.whm.protocol.texts import Refusal
 
 
 @whm("applist")
@@ -34,7 +34,7 @@ def uapi_cpanel(_double, _token, _args):
 @whm("batch", ("command",), ("command-*", "abort_on_error"), changes=True)
 def batch(double, token, args):
     """Carry out several WHM calls, one after the other."""
-    from tests.fakes.whm import dispatch
+    from tests.fakes.whm.protocol import dispatch
 
     if not double.quirks.batch:
         raise Refusal("unknown_app", name="batch", version="1")

@@ -4,9 +4,9 @@ import re
 import secrets
 import time
 
-from tests.fakes.whm.registry import numbered, whm
+from tests.fakes.whm.protocol.registry import numbered, whm
+from tests.fakes.whm.protocol.texts import Refusal
 from tests.fakes.whm.state import ALL_ACLS
-from tests.fakes.whm.texts import Refusal
 
 TOKEN_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}\Z")
 SERVICES = ("cpaneld", "whostmgrd", "webmaild")

@@ -2,8 +2,8 @@
 
 import pwd
 
-from tests.fakes.whm.registry import uapi
-from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.protocol.registry import uapi
+from tests.fakes.whm.protocol.texts import Refusal
 
 STATS = ("mysqldatabases", "diskusage", "fileusage", "mysqlversion", "phpversion", "hostingpackage", "operatingsystem")
 

@@ -1,7 +1,7 @@
 """UAPI DomainInfo: where home and document roots are, and which virtual host serves a domain."""
 
-from tests.fakes.whm.registry import uapi
-from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.protocol.registry import uapi
+from tests.fakes.whm.protocol.texts import Refusal
 
 TYPES = {"addon": "addon_domain", "sub": "sub_domain"}
 

@@ -1,8 +1,8 @@
 """UAPI Features: what the account's package allows."""
 
-from tests.fakes.whm.registry import uapi
+from tests.fakes.whm.protocol.registry import uapi
+from tests.fakes.whm.protocol.texts import Refusal
 from tests.fakes.whm.state import FEATURES
-from tests.fakes.whm.texts import Refusal
 
 
 @uapi("Features", "has_feature", ("name",))

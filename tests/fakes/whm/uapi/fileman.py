@@ -3,10 +3,10 @@
 import posixpath
 from functools import partial
 
-from tests.fakes.whm import hands
-from tests.fakes.whm.hands import FileError
-from tests.fakes.whm.registry import uapi
-from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.protocol.registry import uapi
+from tests.fakes.whm.protocol.texts import Refusal
+from tests.fakes.whm.work import hands
+from tests.fakes.whm.work.hands import FileError
 
 FALLBACK = "?"
 fileman = partial(uapi, "Fileman", feature="filemanager")

@@ -2,10 +2,10 @@
 
 import re
 
-from tests.fakes.whm import hands
-from tests.fakes.whm.hands import FileError
-from tests.fakes.whm.registry import numbered, uapi
-from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.protocol.registry import numbered, uapi
+from tests.fakes.whm.protocol.texts import Refusal
+from tests.fakes.whm.work import hands
+from tests.fakes.whm.work.hands import FileError
 
 BLOCK = """# php -- BEGIN cPanel-generated handler, do not edit
 # Set the “{name}” package as the default “PHP” programming language.

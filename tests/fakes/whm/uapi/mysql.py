@@ -5,8 +5,8 @@ import re
 import pymysql
 
 from tests.fakes.whm.functions.passwords import strength
-from tests.fakes.whm.registry import uapi
-from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.protocol.registry import uapi
+from tests.fakes.whm.protocol.texts import Refusal
 
 MAX_DATABASE_NAME = 64
 GRANTABLE = (

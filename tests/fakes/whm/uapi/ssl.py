@@ -1,7 +1,7 @@
 """UAPI SSL: AutoSSL is asked for, watched, and says why it could not."""
 
-from tests.fakes.whm import autossl
-from tests.fakes.whm.registry import uapi
+from tests.fakes.whm.protocol.registry import uapi
+from tests.fakes.whm.work import autossl
 
 
 @uapi("SSL", "start_autossl_check", feature="autossl", changes=True)

@@ -3,8 +3,8 @@
 import re
 import time
 
-from tests.fakes.whm.registry import uapi
-from tests.fakes.whm.texts import Refusal
+from tests.fakes.whm.protocol.registry import uapi
+from tests.fakes.whm.protocol.texts import Refusal
 
 
 @uapi("Tokens", "create_full_access", ("name",), ("expires_at",), feature="apitokens", changes=True)

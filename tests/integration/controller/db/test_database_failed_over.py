@@ -11,7 +11,7 @@ from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
 from controller.panels.local.private_stack.stack import free_port
 from shared.errors import ShoplaunchError
-from tests.support.servers import mariadb, postgresql
+from tests.support.servers.databases import mariadb, postgresql
 from tests.support.waiting import wait_until
 from tests.support.worlds.world import Agent, World
 

@@ -14,7 +14,7 @@ from controller.db.tables import jobs
 from controller.jobs.engine import step_runner
 from controller.jobs.lifecycle import lease
 from shared.errors import ShoplaunchError
-from tests.support.servers import mariadb, postgresql
+from tests.support.servers.databases import mariadb, postgresql
 from tests.support.waiting import wait_until
 from tests.support.worlds.world import Agent, World
 

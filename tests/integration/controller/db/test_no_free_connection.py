@@ -9,7 +9,7 @@ import pytest
 from controller.db.connection.engine import make_engine
 from controller.jobs.engine import step_runner
 from shared.errors import ShoplaunchError
-from tests.support.servers import mariadb
+from tests.support.servers.databases import mariadb
 from tests.support.state.state_database import make_tables, url_at
 from tests.support.waiting import wait_until
 from tests.support.worlds.world import World

@@ -20,7 +20,7 @@ from controller.db.tables import jobs as job_rows
 from shared.errors import ShoplaunchError
 from tests.integration.controller.rows import NOW, add_job, read
 from tests.support.error_codes import code_or_none
-from tests.support.servers import postgresql
+from tests.support.servers.databases import postgresql
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 

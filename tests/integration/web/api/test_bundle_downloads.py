@@ -16,7 +16,7 @@ from controller.db.machines import servers
 from controller.db.machines.servers import Server
 from controller.web.api.throttle import AT_ONCE
 from shared.bundle import LEAST_RATE_HEADER
-from tests.support.servers.controller_stub import Controller
+from tests.support.servers.web.controller_stub import Controller
 from tests.support.waiting import wait_until
 from tests.support.worlds.agent_box import Box, Keys, sample_members, write_bundle
 from tests.support.worlds.web_site import Site

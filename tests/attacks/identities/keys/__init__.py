@@ -1,0 +1,1 @@
+"""Keys of the installation and of billing systems: kept, rotated, retired."""

@@ -1,0 +1,1 @@
+"""Sessions, cookies, sign-ins and proxies."""

@@ -1,0 +1,1 @@
+"""The real browser and what looks at its pages."""

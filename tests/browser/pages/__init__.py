@@ -1,0 +1,1 @@
+"""Pages as somebody uses them in a real browser."""

@@ -1,0 +1,1 @@
+"""What a shop became, compared with its template: tables, files, residue."""

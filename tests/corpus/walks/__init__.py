@@ -1,0 +1,1 @@
+"""The walk through a shop in the browser."""

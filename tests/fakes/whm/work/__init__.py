@@ -1,0 +1,1 @@
+"""What is done for real behind the protocol: files, sites, certificates."""

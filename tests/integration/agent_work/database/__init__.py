@@ -1,0 +1,1 @@
+"""What the agent does in an account's database: its ways in, the ledger, rows and connections."""

@@ -1,0 +1,1 @@
+"""`shoplaunch pack` as an operator meets it."""

@@ -1,0 +1,1 @@
+"""Dumps and databases of every kind, read and loaded as their own client would."""

@@ -1,0 +1,1 @@
+"""Secrets of a template: found, decided, gone."""

@@ -1,0 +1,1 @@
+"""Templates and their variants, good and bad, and what later jobs do with them."""

@@ -1,0 +1,1 @@
+"""Brokers that tests start for themselves."""

@@ -1,0 +1,1 @@
+"""Database servers that tests start for themselves."""

@@ -1,0 +1,1 @@
+"""Web servers, proxies and stores that tests start for themselves."""

@@ -1,0 +1,1 @@
+"""Databases and dumps of every kind that templates are made with."""

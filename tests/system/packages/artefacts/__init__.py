@@ -1,0 +1,1 @@
+"""What is built: archives, images, packages for another architecture."""

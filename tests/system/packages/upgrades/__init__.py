@@ -1,0 +1,1 @@
+"""From one version to the next: killed, overtaken, on slow disks, without a database."""

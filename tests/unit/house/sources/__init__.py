@@ -1,0 +1,1 @@
+"""What a source may do, held to rules: lengths, imports, types, registries, clocks."""
