@@ -14,6 +14,7 @@ from controller.db.orders import refused_orders, services
 from controller.db.tables import jobs as job_table
 from controller.db.upkeep import retention as rows
 from controller.jobs.retention import people, spools
+from controller.jobs.retention.naming import Client
 from controller.jobs.retention.sweep import SweepContext
 from shared.errors import ShoplaunchError
 
@@ -121,8 +122,11 @@ def _erase_service(connection: sa.Connection, signed_by: str, service_id: str, n
     """Erase what came of the service before there was a job, and what was answered to that; return how many rows."""
     known = services.get(connection, signed_by, service_id)
     wanted = {} if known is None else dict(known.wanted or {})
-    named = {str(wanted.get(name) or "") for name in ("domain", "email", "account")} - {""}
+    domains, emails, accounts = (
+        frozenset({str(wanted.get(name) or "")} - {""}) for name in ("domain", "email", "account")
+    )
     refused = refused_orders.drop(connection, refused_orders.of_service(signed_by, service_id))
-    gone = people.scrub_answers(connection, named) + people.drop_unanswered(connection, signed_by)
-    gone += len(refused) + people.scrub_audit(connection, named | refused)
+    client = Client(frozenset(), domains | refused, emails, accounts, (signed_by, service_id))
+    gone = people.scrub_answers(connection, client) + people.drop_unanswered(connection, signed_by)
+    gone += len(refused) + people.scrub_audit(connection, client)
     return gone + people.empty_service(connection, signed_by, service_id, now)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -19,10 +19,10 @@ from controller.db.tables import refused_orders as refused
 from controller.db.upkeep import retention as rows
 from controller.jobs.agent_link.job_file import signed
 from controller.jobs.lifecycle import living
-from controller.jobs.retention import details
+from controller.jobs.retention import details, naming
+from controller.jobs.retention.naming import Client
 from controller.jobs.shop import certificate
 from controller.keys import Keys
-from controller.shop_address import ShopAddress
 from shared.errors import ShoplaunchError
 from shared.signing import PURPOSE_CERTIFICATE
 
@@ -121,16 +121,16 @@ def refusals(job: Job) -> sa.ColumnElement[bool]:
 
 def _scrub(connection: sa.Connection, job: Job) -> int:
     """Erase what other tables say of the job's client; return how many rows that were."""
-    needles = {job.domain, ShopAddress.on_usual_port(job.domain).readable, job.email, job.account, job.id} - {""}
+    client = naming.of_job(job)
     gone = connection.execute(sa.delete(refused).where(refusals(job))).rowcount
-    gone += scrub_answers(connection, needles)
+    gone += scrub_answers(connection, client)
     mine = sa.update(audit).where(audit.c.job == job.id, audit.c.detail != "").values(detail="")
     gone += connection.execute(mine).rowcount
-    gone += _scrub_server(connection, job, needles)
-    return gone + scrub_audit(connection, needles)
+    gone += _scrub_server(connection, job, client)
+    return gone + scrub_audit(connection, client)
 
 
-def _scrub_server(connection: sa.Connection, job: Job, needles: Iterable[str]) -> int:
+def _scrub_server(connection: sa.Connection, job: Job, client: Client) -> int:
     """Erase the account from what was learned of its server; return how many rows that were."""
     query = sa.select(servers.c.start_learned).where(servers.c.name == job.server)
     text = connection.execute(query.with_for_update()).scalar()
@@ -142,24 +142,51 @@ def _scrub_server(connection: sa.Connection, job: Job, needles: Iterable[str]) -
         connection.execute(sa.update(servers).where(servers.c.name == job.server).values(start_learned=anew))
         gone += 1
     breaker = sa.select(server_breakers.c.reason).where(server_breakers.c.server == job.server)
-    if _names(connection.execute(breaker).scalar() or "", needles):
+    if client.is_in(connection.execute(breaker).scalar() or ""):
         same = sa.update(server_breakers).where(server_breakers.c.server == job.server)
         gone += connection.execute(same.values(reason="")).rowcount
     return gone
 
 
-def scrub_answers(connection: sa.Connection, needles: Iterable[str]) -> int:
-    """Replace the stored answers that name one of the `needles`; the same request gets this answer from now on."""
-    needles = list(needles)
-    if not needles:
-        return 0
-    quoted = sa.or_(*(answers.c.body.contains(one, autoescape=True) for one in _forms(needles)))
-    found = connection.execute(sa.select(answers.c.event, answers.c.body).where(quoted))
-    named = [row.event for row in found if _names(row.body, needles)]
-    if named:
-        values = {"status": 410, "content_type": "application/problem+json", "body": json.dumps(_problem())}
-        connection.execute(sa.update(answers).where(answers.c.event.in_(named)).values(**values))
-    return len(named)
+def scrub_answers(connection: sa.Connection, client: Client) -> int:
+    """Replace the stored answers about the client's jobs and service, so that the same request learns of the erasure;
+    empty the sentences that name the client in answers to others. Return how many answers that were."""
+    changed = 0
+    for row in connection.execute(_answers_about(client)).all():
+        content = _without(client, row.event, row.body)
+        if content is None:
+            values = {"status": 410, "content_type": "application/problem+json", "body": json.dumps(_problem())}
+        elif content != row.body:
+            values = {"body": content}
+        else:
+            continue
+        changed += connection.execute(sa.update(answers).where(answers.c.event == row.event).values(**values)).rowcount
+    return changed
+
+
+def _answers_about(client: Client) -> sa.Select[tuple[str, str]]:
+    """Return the query for the answers that may say something of the client."""
+    text = sa.func.lower(answers.c.body)
+    which = [text.contains(one, autoescape=True) for one in client.needles()]
+    if client.service is not None:
+        key, number = client.service
+        mine = answers.c.event.startswith(f"{key}:", autoescape=True)
+        which.append(sa.and_(mine, answers.c.body.contains(json.dumps(number), autoescape=True)))
+    return sa.select(answers.c.event, answers.c.body).where(sa.or_(sa.false(), *which))
+
+
+def _without(client: Client, event: str, body: str) -> str | None:
+    """Return the stored answer without what names the client, None where it is about the client as a whole."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        return None if client.is_in(body) else body
+    if client.owns(event, document):
+        return None
+    left = client.erased_from(document)
+    return body if left == document else json.dumps(left, ensure_ascii=False)
 
 
 def drop_unanswered(connection: sa.Connection, signed_by: str) -> int:
@@ -174,25 +201,18 @@ def _problem() -> dict[str, object]:
     return {"type": "about:blank", "title": error.message, "status": 410, **error.as_dict()}
 
 
-def scrub_audit(connection: sa.Connection, needles: Iterable[str]) -> int:
-    """Empty the details in the audit log that name one of the `needles`; return how many there were."""
-    needles = list(needles)
-    quoted = sa.or_(sa.false(), *(audit.c.detail.contains(one, autoescape=True) for one in needles))
-    found = connection.execute(sa.select(audit.c.id, audit.c.detail).where(quoted))
-    named = [row.id for row in found if _names(row.detail, needles)]
+def scrub_audit(connection: sa.Connection, client: Client) -> int:
+    """Empty the details in the audit log that name the client, but those of other jobs; return how many there were."""
+    # No detail names an account; servers and operators may be called like one
+    client = replace(client, accounts=frozenset())
+    text = sa.func.lower(audit.c.detail)
+    quoted = sa.or_(sa.false(), *(text.contains(one, autoescape=True) for one in client.needles()))
+    others = sa.and_(audit.c.job.is_not(None), audit.c.job.not_in(client.jobs))
+    found = connection.execute(sa.select(audit.c.id, audit.c.detail).where(quoted, sa.not_(others)))
+    named = [row.id for row in found if client.is_in(row.detail)]
     if named:
         connection.execute(sa.update(audit).where(audit.c.id.in_(named)).values(detail=""))
     return len(named)
-
-
-def _forms(needles: Iterable[str]) -> set[str]:
-    """Return the needles as JSON may write them."""
-    return {form for one in needles for form in (one, json.dumps(one)[1:-1])}
-
-
-def _names(text: str, needles: Iterable[str]) -> bool:
-    """Return whether the text names one of the needles, as a word of its own."""
-    return any(re.search(rf"(?<![\w-]){re.escape(one)}(?![\w-])", text) for one in _forms(needles))
 
 
 def empty_service(connection: sa.Connection, signed_by: str, service_id: str, now: float) -> int:

@@ -12,6 +12,7 @@ from controller.jobs.intake import chores, refused_orders, termination
 from controller.jobs.intake.orders import Sender
 from shared.errors import ShoplaunchError
 from shared.schema import validate
+from tests.attacks.table import attack
 from tests.integration.controller import follow_ups
 from tests.integration.controller.retention.stored import DAY, dump, rows
 from tests.integration.controller.retention.stored import sweep as swept
@@ -119,6 +120,62 @@ def test_another_clients_data_stay(world):
     forget(world)
     assert (world.job(other).email, world.job(other).state) == ("another@mail.example", "live")
     assert answer("whmcs:1", "a" * 64).status in (202, 410)
+
+
+@attack(
+    "a client takes an account that is called as a word of every answer, and is forgotten",
+    "others' stored answers, and what the audit log says of them, stay as they are",
+)
+@pytest.mark.parametrize("account", ["status", "server", "domain", "web1", "orders", "live", "code"])
+def test_an_account_that_is_called_as_a_word_of_ours_takes_nobody_elses_answers_away(world, account):
+    live(world, account=account)
+    other = live(world, "43", domain="another.example.com", account="anothera", email="another@mail.example")
+    log, status = world.service.access.request_log, json.dumps(world.status(other))
+    refusal = json.dumps(
+        {"title": "no such server", "status": 400, "code": "server_unknown", "advice": "See the code."}
+    )
+    for event, text in (("whmcs:2", status), ("whmcs:3", refusal)):
+        log.claim(event, "a" * 64)
+        log.keep(event, Answer(202, "application/json", text))
+    world.service.access.audit("anna", "key allow", None, "orders of server web1, domain any")
+    forget(world)
+    assert [log.claim(event, "a" * 64).body for event in ("whmcs:2", "whmcs:3")] == [status, refusal]
+    assert "orders of server web1, domain any" in dump(world.engine)
+
+
+@attack(
+    "an answer to somebody else names the client who is forgotten",
+    "it loses the sentence that does, and stays",
+)
+def test_an_answer_to_somebody_else_loses_the_sentence_that_names_the_client_alone(world):
+    live(world)
+    log = world.service.access.request_log
+    log.claim("whmcs:2", "a" * 64)
+    refusal = {"title": f"domain {PLANTED['domain']} is account {PLANTED['account']}'s", "code": "domain_taken"}
+    log.keep("whmcs:2", Answer(409, "application/problem+json", json.dumps(refusal)))
+    forget(world)
+    found = log.claim("whmcs:2", "a" * 64)
+    assert (found.status, json.loads(found.body)) == (409, {"title": "", "code": "domain_taken"})
+    assert named(world) == []
+
+
+@attack(
+    "a client is forgotten below whose domain somebody else has a name",
+    "what is stored of the other one stays",
+)
+def test_who_has_a_name_below_the_clients_domain_keeps_the_answers_and_what_the_audit_log_says(world):
+    live(world)
+    below = f"shop.{PLANTED['domain']}"
+    other = live(world, "43", domain=below, account="anothera", email="another@mail.example")
+    log, status = world.service.access.request_log, json.dumps(world.status(other))
+    log.claim("whmcs:2", "a" * 64)
+    log.keep("whmcs:2", Answer(202, "application/json", status))
+    world.service.access.audit("key whmcs", "order", None, f"43 {below}")
+    world.service.access.audit("key whmcs", "order", other.id, f"44 {PLANTED['domain']}")
+    forget(world)
+    assert log.claim("whmcs:2", "a" * 64).body == status
+    text = dump(world.engine)
+    assert f"43 {below}" in text and f"44 {PLANTED['domain']}" in text
 
 
 def test_a_repeated_request_of_the_service_learns_that_it_was_erased(world):
