@@ -107,33 +107,37 @@ class Drain:
         """Give back the job that rests, and claim the next due one, in the same transaction as the slot; return (None
         without either, whether due jobs were passed over because their rows were locked)."""
 
-        def work(connection: sa.Connection) -> tuple[Claimed | None, Sequence[str], bool]:
+        def work(connection: sa.Connection) -> tuple[Claimed | None, Sequence[str], set[str], bool]:
             # Locked before the time is read: the lock may have to wait
             slot.lock(connection)
             moment = at(self._clock, connection)
             changed = rest is not None and self._runner.release(connection, rest, moment.now)
             claimed, passed = self._next(connection, server, slot, moment, orders)
-            end = time.monotonic() + WAIT_SECONDS
+            met, end = set(passed), time.monotonic() + WAIT_SECONDS
             while claimed is None and passed and due.skips_locked(connection) and time.monotonic() < end:
                 time.sleep(PAUSE_SECONDS)
                 claimed, passed = self._next(connection, server, slot, at(self._clock, connection), orders)
-            return claimed, passed, changed
+                # Also one that another worker has claimed by now
+                met.update(passed)
+            return claimed, passed, met, changed
 
         with self._turn(server):
-            claimed, passed, changed = transact(self._database, work)
+            claimed, passed, met, changed = transact(self._database, work)
         slot.confirm()
         self.tally.claims += claimed is not None
         if changed:
             due_hint.notify(server)
-        if passed:
-            self._await_written(passed, 0.0 if claimed is not None else WRITTEN_SECONDS)
+        if claimed is not None:
+            met.discard(claimed.lease.job)
+        if met:
+            self._await_written(met, WRITTEN_SECONDS if claimed is None and passed else 0.0)
         return claimed, bool(passed)
 
-    def _await_written(self, passed: Sequence[str], seconds: float) -> None:
+    def _await_written(self, met: Collection[str], seconds: float) -> None:
         """Wait until the rows of jobs may be written, by their agents' reports; count those that others hold then."""
         time.sleep(seconds)
         with reading(self._database) as connection:
-            self.tally.missed += len(passed) - due.free(connection, passed, about(self._clock, connection))
+            self.tally.missed += len(met) - due.free(connection, met, about(self._clock, connection))
 
     @contextmanager
     def _turn(self, server: str) -> Iterator[None]:
