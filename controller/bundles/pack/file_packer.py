@@ -104,11 +104,14 @@ def _pack(
     filled = ShardWriter(lambda shard: _add(bundle, shard, True))
     try:
         for entry in entries:
+            plain.make_room(entry.size)
             header, content, has_placeholders = templates.packed(entry)
             count(facts, entry, content, has_placeholders)
             if entry.path in replaced:
                 facts.kinds[entry.path] = entry.kind
             (filled if has_placeholders else plain).add(header, content)
+            # Not kept while the next one is read
+            del content
             progress.advance(entry.size)
         for path, template in sorted(templates.plan.added().items()):
             entry = _added(path, template)
@@ -144,4 +147,4 @@ def count(facts: FileFacts, entry: Entry, content: bytes, has_placeholders: bool
 
 
 def _add(bundle: BundleWriter, shard: Shard, placeholders: bool) -> None:
-    bundle.add("files", shard.packed, placeholders, shard.unpacked, entries=shard.entries)
+    bundle.add_pieces("files", shard.packed, placeholders, shard.unpacked, entries=shard.entries)

@@ -11,6 +11,7 @@ _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 #: A stored block that is not the last: RFC 1951, 3.2.4.
 _STORED = struct.Struct("<BHH")
 _STORED_BYTES = 0xFFFF
+Pieces = list[bytes | memoryview]
 
 
 class GzipWriter:
@@ -19,7 +20,7 @@ class GzipWriter:
 
     def __init__(self) -> None:
         self._deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-        self._pieces: list[bytes | memoryview] = [_HEADER]
+        self._pieces: Pieces = [_HEADER]
         self._crc = 0
         self.fed = 0
         self.written = len(_HEADER)
@@ -42,11 +43,11 @@ class GzipWriter:
             self._take(_STORED.pack(0, len(block), len(block) ^ 0xFFFF))
             self._take(block)
 
-    def finish(self) -> bytes:
-        """Return the whole gzip member."""
+    def finish(self) -> Pieces:
+        """Return the whole gzip member, in pieces: joined, a large file would be in memory twice."""
         self._take(self._deflate.flush())
         self._take(struct.pack("<II", self._crc, self.fed & 0xFFFFFFFF))
-        return b"".join(self._pieces)
+        return self._pieces
 
     def _take(self, piece: bytes | memoryview) -> None:
         if piece:
@@ -58,4 +59,4 @@ def gzipped(data: bytes) -> bytes:
     """Return `data` as one gzip member."""
     writer = GzipWriter()
     writer.feed(data)
-    return writer.finish()
+    return b"".join(writer.finish())

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from controller.bundles.pack.gzip_member import GzipWriter
+from controller.bundles.pack.gzip_member import GzipWriter, Pieces
 from controller.bundles.pack.incompressible import is_incompressible
 from controller.bundles.source.tree.walk import Entry
 from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
@@ -22,15 +22,19 @@ _HELD_BACK_BYTES = 256 * 1024
 #: Bytes compressed in one go: after each block the threads wait for one another.
 _PIECE_BYTES = 256 * 1024
 _WAITING_PIECES = 4
+#: Bytes that may wait to be compressed while a large file is read: a file of a gigabyte is alone in memory.
+_WAITING_BYTES = 64 * 1024 * 1024
+#: Content of so many bytes is compressed by itself: joined with what goes before, it would be in memory twice.
+_LARGE_BYTES = 8 * 1024 * 1024
 #: Larger numbers need another notation in a tar header.
 _LARGEST_NUMBER = 0o77777777777
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A finished shard: its packed bytes, the size of the tar in it, its number of entries."""
+    """A finished shard: its packed bytes in pieces, the size of the tar in it, its number of entries."""
 
-    packed: bytes
+    packed: Pieces
     unpacked: int
     entries: int
 
@@ -51,16 +55,20 @@ class ShardWriter:
         if self._entries and not self._has_room(size):
             self.finish()
         padding = bytes(-len(content) % _BLOCK)
-        if is_incompressible(content):
+        stored = is_incompressible(content)
+        if stored or len(content) >= _LARGE_BYTES:
             self._wait(header)
             self._compress()
-            self._gzip.store(content)
+            (self._gzip.store if stored else self._gzip.feed)(content)
             self._wait(padding)
         else:
             self._wait(header, content, padding)
         self._entries += 1
         if self._waiting_bytes >= _PIECE_BYTES:
             self._compress()
+        if self._is_full():
+            # The next entry would find it so: until then it would only take memory
+            self.finish()
 
     def finish(self) -> None:
         """Finish the open shard, if any."""
@@ -81,6 +89,11 @@ class ShardWriter:
             return True
         self._compress()
         return self._gzip.written + _most(size) <= SHARD_PACKED_BYTES
+
+    def _is_full(self) -> bool:
+        """Return whether not even a header would have room."""
+        unpacked = self._gzip.fed + self._waiting_bytes + _BLOCK + len(_END)
+        return unpacked > SHARD_UNPACKED_BYTES or self._gzip.written + _most(_BLOCK) > SHARD_PACKED_BYTES
 
     def _wait(self, *pieces: bytes) -> None:
         self._waiting += pieces
@@ -104,9 +117,20 @@ class Background:
         self._piece: list[tuple[bytes, bytes]] = []
         self._piece_bytes = 0
         self._waiting: queue.Queue[list[tuple[bytes, bytes]]] = queue.Queue(_WAITING_PIECES)
+        self._held = 0
+        self._packed = threading.Condition()
         self._problem: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+
+    def make_room(self, size: int) -> None:
+        """Wait until an entry of `size` bytes may be read: where it is large, until what waits is packed."""
+        if size <= _PIECE_BYTES:
+            return
+        if self._piece:
+            self._hand_over()
+        with self._packed:
+            self._packed.wait_for(lambda: not self._held or self._held + size <= _WAITING_BYTES)
 
     def add(self, header: bytes, content: bytes) -> None:
         """Hand over one entry. Raises the writer's error, if it has failed."""
@@ -125,14 +149,27 @@ class Background:
         self._raise()
 
     def _hand_over(self) -> None:
-        self._waiting.put(self._piece)
-        self._piece, self._piece_bytes = [], 0
+        with self._packed:
+            self._held += self._piece_bytes
+        piece, self._piece, self._piece_bytes = self._piece, [], 0
+        self._waiting.put(piece)
 
     def _run(self) -> None:
-        while piece := self._waiting.get():
-            for header, content in piece:
-                self._attempt(self._writer.add, header, content)
+        while self._take(self._waiting.get()):
+            pass
         self._attempt(self._writer.finish)
+
+    def _take(self, piece: list[tuple[bytes, bytes]]) -> bool:
+        """Pack the entries of a piece, and keep none of them; return whether there were any."""
+        goes_on, size = bool(piece), 0
+        piece.reverse()
+        while piece:
+            size += sum(map(len, piece[-1]))
+            self._attempt(self._writer.add, *piece.pop())
+        with self._packed:
+            self._held -= size
+            self._packed.notify()
+        return goes_on
 
     def _attempt(self, step: Callable[..., None], *given: bytes) -> None:
         # After a failure, entries are taken and dropped, so that no producer blocks on the queue

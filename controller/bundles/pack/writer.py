@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import hashlib
 import itertools
 import os
 import shutil
@@ -15,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from controller.bundles.pack.gzip_member import gzipped
+from controller.bundles.pack.gzip_member import Pieces, gzipped
 from controller.files import give_new_name
 from shared.bundle import MANIFEST
-from shared.encoding import sha256_hex
 from shared.errors import ShoplaunchError
 
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -91,13 +91,24 @@ class BundleWriter:
         self, kind: str, packed: bytes, placeholders: bool, unpacked: int, name: str = "", **more: object
     ) -> Member:
         """Spool one member. Without `name` it gets one by `number`. Raises ShoplaunchError `disk_full`."""
+        return self.add_pieces(kind, [packed], placeholders, unpacked, name, **more)
+
+    def add_pieces(
+        self, kind: str, packed: Pieces, placeholders: bool, unpacked: int, name: str = "", **more: object
+    ) -> Member:
+        """Spool one member, whose bytes are in pieces; as `add`."""
         path = self.spool / f"{self._part}-{next(self._numbers):06}"
         unfinished = path.with_suffix(".unfinished")
         with disk_errors(self.target):
-            unfinished.write_bytes(packed)
+            with unfinished.open("wb", _COPY_BYTES) as stream:
+                stream.writelines(packed)
             # Renamed when complete: a reader finds only whole members
             unfinished.rename(path)
-        member = Member(kind, path, sha256_hex(packed), len(packed), placeholders, unpacked, more, name)
+        digest = hashlib.sha256()
+        for piece in packed:
+            digest.update(piece)
+        size = sum(map(len, packed))
+        member = Member(kind, path, digest.hexdigest(), size, placeholders, unpacked, more, name)
         self.members.append(member)
         return member
 

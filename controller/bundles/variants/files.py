@@ -70,4 +70,6 @@ def _check(variant: Variant, entry: Entry, kinds: Mapping[bytes, str], plan: Pla
 
 
 def _add(bundle: BundleWriter, variant: Variant, shard: Shard, placeholders: bool) -> None:
-    bundle.add("variant_files", shard.packed, placeholders, shard.unpacked, entries=shard.entries, variant=variant.name)
+    bundle.add_pieces(
+        "variant_files", shard.packed, placeholders, shard.unpacked, entries=shard.entries, variant=variant.name
+    )

@@ -76,7 +76,7 @@ def test_what_was_stored_between_what_was_compressed_is_read_back(steps):
     writer = GzipWriter()
     for add, content in steps:
         add(writer, content)
-    packed, whole = writer.finish(), b"".join(content for _, content in steps)
+    packed, whole = b"".join(writer.finish()), b"".join(content for _, content in steps)
     assert (writer.fed, writer.written) == (len(whole), len(packed))
     assert gzip.decompress(packed) == whole
     assert subprocess.run(["gzip", "-dc"], input=packed, capture_output=True, check=True).stdout == whole

@@ -1,8 +1,10 @@
 """Shards end where they would if every entry were compressed by itself, however many are compressed in one go; what
-cannot be compressed is stored."""
+cannot be compressed is stored; a large file is alone in memory."""
 
 import gzip
 import random
+import threading
+import tracemalloc
 
 import pytest
 
@@ -14,6 +16,11 @@ from shared.bundle import SHARD_PACKED_BYTES, SHARD_UNPACKED_BYTES
 
 HEADER = bytes(512)
 KB = 1024
+MB = 1024 * KB
+
+
+def packed(shard):
+    return b"".join(shard.packed)
 
 
 def one_by_one(entries):
@@ -24,7 +31,7 @@ def one_by_one(entries):
         packed = stream.written + 256 * KB + size + size // 1000
         if count and (content is None or packed > SHARD_PACKED_BYTES or stream.fed + size + KB > SHARD_UNPACKED_BYTES):
             stream.feed(bytes(KB))
-            done.append((stream.finish(), count))
+            done.append((b"".join(stream.finish()), count))
             stream, count = GzipWriter(), 0
         if content is not None:
             stream.feed(HEADER)
@@ -56,8 +63,8 @@ def test_shards_are_those_of_entries_compressed_one_by_one(kind):
         writer.add(HEADER, content)
     writer.finish()
     assert len(made) > 1
-    assert [(shard.packed, shard.entries) for shard in made] == one_by_one(entries)
-    assert all(len(shard.packed) <= SHARD_PACKED_BYTES and shard.unpacked <= SHARD_UNPACKED_BYTES for shard in made)
+    assert [(packed(shard), shard.entries) for shard in made] == one_by_one(entries)
+    assert all(len(packed(shard)) <= SHARD_PACKED_BYTES and shard.unpacked <= SHARD_UNPACKED_BYTES for shard in made)
 
 
 def test_what_goes_wrong_while_packing_is_raised_where_entries_come_from(monkeypatch):
@@ -81,8 +88,64 @@ def test_what_cannot_be_compressed_is_stored_between_what_can():
         writer.add(HEADER, content)
     writer.finish()
     (shard,) = made
-    assert shard.packed.count(picture[:60_000]) == 2
-    assert len(shard.packed) < 2 * len(picture) + 4 * KB
-    whole = gzip.decompress(shard.packed)
+    assert packed(shard).count(picture[:60_000]) == 2
+    assert len(packed(shard)) < 2 * len(picture) + 4 * KB
+    whole = gzip.decompress(packed(shard))
     assert len(whole) == shard.unpacked
     assert [whole.count(text), whole.count(picture)] == [2, 2]
+
+
+def test_large_files_are_in_memory_one_at_a_time_and_once():
+    size, most = 40 * MB, 60 * MB
+    writer = Background(ShardWriter(lambda shard: None))
+    tracemalloc.start()
+    try:
+        for _ in range(6):
+            writer.make_room(size)
+            writer.add(HEADER, bytes(size))
+        writer.finish()
+        assert size < tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_files_of_middle_size_wait_together_up_to_a_limit_in_bytes():
+    size, most = 5 * MB, 84 * MB
+    writer = Background(ShardWriter(lambda shard: None))
+    tracemalloc.start()
+    try:
+        for _ in range(60):
+            writer.make_room(size)
+            writer.add(HEADER, bytes(size))
+        writer.finish()
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_full_shard_is_handed_on_before_the_next_file_is_read():
+    made = []
+    writer = ShardWriter(made.append)
+    writer.add(HEADER, bytes(SHARD_UNPACKED_BYTES))
+    assert [shard.entries for shard in made] == [1]
+    writer.finish()
+    assert len(made) == 1
+
+
+def test_room_is_made_after_the_packer_has_failed_too():
+    def refuse(shard):
+        raise OSError("no room")
+
+    def fill():
+        with pytest.raises(OSError, match="no room"):
+            for _ in range(10):
+                writer.make_room(SHARD_UNPACKED_BYTES)
+                writer.add(HEADER, bytes(SHARD_UNPACKED_BYTES))
+            writer.finish()
+        filled.append(True)
+
+    writer, filled = Background(ShardWriter(refuse)), []
+    filler = threading.Thread(target=fill, daemon=True)
+    filler.start()
+    filler.join(20)
+    assert filled
