@@ -14,7 +14,7 @@ import requests
 from controller.jobs.agent_link import ring
 from controller.panels.cpanel.start import at_once, web_start
 from controller.panels.cpanel.start.starter import Starter
-from shared.job import cron_line
+from shared.job import AGENT_FILE, LAUNCHER_FILE, cron_line
 from shared.starter import NAME
 from tests.attacks.table import attack
 from tests.integration.cpanel_shops.conftest import bundle, server, template, usual_server, whm, world  # noqa: F401
@@ -153,7 +153,7 @@ def test_an_agent_that_cron_started_first_is_distinguished_from_a_scanner(rung, 
     "an agent finds no job, as at a tick of cron, and cron starts the one that does the work",
 )
 def test_a_starter_that_is_asked_before_the_job_file_lies_there_leaves_the_start_to_cron(rung, monkeypatch):
-    real, hosting, answers = at_once.put_files, rung.new_account(), []
+    real, hosting, answers, left = at_once.put_files, rung.new_account(), [], []
 
     def put_late(files, wanted):
         (path,) = [path for path in wanted if NAME.match(Path(path).name)]
@@ -162,6 +162,8 @@ def test_a_starter_that_is_asked_before_the_job_file_lies_there_leaves_the_start
         address = f"http://{rung.whm.ip}:{rung.whm.http_port}/{Path(path).name}"
         answers.append(requests.post(address, headers={"Host": hosting.domain}, timeout=TIMEOUT))
         rung.wait_for_agent(SimpleNamespace(account=hosting.user))
+        folder = rung.agent_folder(SimpleNamespace(account=hosting.user))
+        left.append({one.name for one in folder.iterdir()})
         real(files, {other: about for other, about in wanted.items() if other != path})
 
     with monkeypatch.context() as patch:
@@ -169,6 +171,7 @@ def test_a_starter_that_is_asked_before_the_job_file_lies_there_leaves_the_start
         job = rung.sold(hosting)
     (answer,) = answers
     assert answer.json()["started"], answer.text
+    assert left[0] >= {AGENT_FILE, LAUNCHER_FILE}
     assert start_of(rung, job)["way"] == "" and starters(rung, job) == []
     rung.until(job)
     assert rung.job(job).state == "live", rung.trouble(job)
