@@ -1,4 +1,4 @@
-"""Whom a stored text names: one client, and nobody who happens to be called by a word of ours."""
+"""Finds whether a stored text names a client; a common word that is also an account's name does not count."""
 
 from __future__ import annotations
 
